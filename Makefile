@@ -1,0 +1,54 @@
+# Two commands for a fresh machine: `make run` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench lock clean
+
+help: ## what each command does
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.server: requirements/server.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Nod needs Python 3.11 or newer; try: make PYTHON=python3.12 run"; exit 1; }
+	@echo "Setting up .venv (once, about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/server.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.server
+	@echo "Adding what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/.server ## a server, an agent that really works, a task each minute
+	@$(BIN)/nod demo
+
+test: $(VENV)/.dev ## every check and every test
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.dev ## format, lint, strict types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev ## put the code in form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## the figures, side by side with peers
+	@$(BIN)/python -m bench
+
+lock: ## write the lock files anew from pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip -q install uv
+	@for set in "server:--extra server" "dev:--extra server --group dev" "bench:--extra server --group bench"; do \
+	  $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \
+	    $${set#*:} pyproject.toml -o requirements/$${set%%:*}.txt; done
+	@rm -rf $(VENV)-lock
+
+clean: ## remove what the other commands made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

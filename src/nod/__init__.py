@@ -1,0 +1,1 @@
+"""Nod: alarms for AI agents, and a way for them to reach their people."""

@@ -1,0 +1,45 @@
+"""Time, read nowhere else. Wall time decides schedules, monotonic time decides timeouts."""
+
+import asyncio
+import time
+from typing import Protocol
+
+from nod.domain.instant import SECOND, Instant
+
+# A sleeper looks at the wall clock this often, so that a clock that was set or a laptop that
+# was closed delays nothing for longer. It is a look at the clock, not at the database.
+_LOOK_S = 5.0
+
+
+class Clock(Protocol):
+    """What time it is, and sleeping until it is later."""
+
+    def now(self) -> Instant:
+        """Wall time, milliseconds since 1970 UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for timeouts and latencies."""
+        ...
+
+    async def wait(self, woken: asyncio.Event, until: Instant | None) -> None:
+        """Return when `woken` is set or wall time reaches `until` (None: only when woken)."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> Instant:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def wait(self, woken: asyncio.Event, until: Instant | None) -> None:
+        while not woken.is_set() and (until is None or self.now() < until):
+            left = _LOOK_S if until is None else min(_LOOK_S, (until - self.now()) / SECOND)
+            try:
+                await asyncio.wait_for(woken.wait(), max(left, 0.0005))
+            except TimeoutError:
+                continue

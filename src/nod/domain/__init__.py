@@ -1,0 +1,1 @@
+"""The rules of Nod: pure values and functions, no I/O, no clock, nothing imported from above."""

@@ -1,0 +1,100 @@
+"""Every limit of Nod, with its unit and its default.
+
+Each can be set by an environment variable: `NOD_LIMIT_` and the field's name in upper case, so
+`NOD_LIMIT_BODY_BYTES=2097152`. docs/limits.md lists them all (a test holds it to this file).
+"""
+
+from dataclasses import dataclass, field
+
+KIB = 1024
+MIB = 1024 * KIB
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def _limit(default: int, meaning: str) -> int:
+    return field(default=default, metadata={"meaning": meaning})  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All limits. Units are in the names: `_bytes`, `_chars`, `_s` (seconds), else a count."""
+
+    # what one request or frame may carry
+    body_bytes: int = _limit(1 * MIB, "body of a request, and of an inbound trigger")
+    event_body_bytes: int = _limit(8 * MIB, "body of a request that may carry an image or output")
+    frame_bytes: int = _limit(8 * MIB, "one WebSocket frame from an agent")
+    image_bytes: int = _limit(5 * MIB, "one image, decoded")
+    json_depth: int = _limit(64, "levels of nesting in JSON that Nod reads")
+
+    # texts
+    name_chars: int = _limit(200, "name of an agent, a task or a person")
+    title_chars: int = _limit(300, "title of a decision, report, proposal or alert")
+    prompt_chars: int = _limit(100_000, "prompt of a task")
+    description_chars: int = _limit(10_000, "description of a task or decision, note, or reason")
+    summary_chars: int = _limit(1_000, "summary of a completion")
+    message_chars: int = _limit(200_000, "text of one message")
+    status_text_chars: int = _limit(200, "text beside Thinking…")
+    output_bytes: int = _limit(1 * MIB, "full deliverable of a run (UTF-8)")
+    context_block_bytes: int = _limit(64 * KIB, "one block of a run's scratchpad (UTF-8)")
+    context_run_bytes: int = _limit(1 * MIB, "all blocks of a run's scratchpad (UTF-8)")
+    webhook_url_chars: int = _limit(2_000, "an agent's webhook URL")
+    decision_options: int = _limit(20, "options of one decision")
+    always_patterns: int = _limit(20, "always-allow patterns offered by one decision")
+
+    # how many
+    tasks_per_agent: int = _limit(1_000, "tasks an agent may create; people are not limited")
+    tasks_per_agent_hour: int = _limit(60, "tasks an agent may create in an hour")
+    triggers_per_minute: int = _limit(30, "calls of one trigger URL in a minute")
+    queue_scheduled: int = _limit(1, "runs waiting behind a running one, scheduled task")
+    queue_event: int = _limit(100, "runs waiting behind a running one, event task")
+    catch_up_runs: int = _limit(100, "runs made at once by catch_up = all")
+    missed_entries: int = _limit(1_000, "missed fires of one task listed one by one after downtime")
+    open_decisions: int = _limit(100, "decisions of one agent that wait for an answer")
+    page_items: int = _limit(100, "items of one page of a list, the most that ?limit= may ask")
+    connections_per_agent: int = _limit(10, "WebSocket connections of one agent")
+    login_attempts: int = _limit(10, "failed logins of one account in 15 minutes")
+
+    # runs
+    timeout_s: int = _limit(3_600, "default of a task's timeout_s")
+    timeout_max_s: int = _limit(DAY, "highest timeout_s, and longest working time of a run")
+    max_attempts: int = _limit(10, "highest max_attempts of a task")
+    pause_after_failures: int = _limit(10, "default of a task's pause_after_failures")
+    tell_after_failures: int = _limit(3, "consecutive failures after which the person is told")
+    spread_max_s: int = _limit(HOUR, "highest spread_s of a task")
+    catch_up_once_s: int = _limit(DAY, "default catch-up window of a one-time task")
+    catch_up_all_s: int = _limit(DAY, "default catch-up window with catch_up = all")
+    catch_up_min_s: int = _limit(120, "smallest default catch-up window")
+    catch_up_max_s: int = _limit(7_200, "largest default catch-up window")
+    catch_up_window_max_s: int = _limit(30 * DAY, "highest catch_up_window_s of a task")
+    on_time_s: int = _limit(30, "lateness that still counts as on time under catch_up = skip")
+    heartbeat_write_s: int = _limit(15, "how often heartbeats are written to the database")
+    thinking_s: int = _limit(30, "how long Thinking… shows after a heartbeat")
+
+    # delivery
+    delivery_window_s: int = _limit(DAY, "how long a run's event is tried before it is dead")
+    socket_auth_s: int = _limit(10, "time for the first frame of a socket")
+    socket_ack_s: int = _limit(10, "time for an ack where the agent asked for strict acks")
+    socket_keep_alive_s: int = _limit(20, "healthy time after a push that counts as its ack")
+    socket_in_flight: int = _limit(1_000, "events sent on a socket and not yet acknowledged")
+    poll_repeat_s: int = _limit(600, "after which a polled trigger is handed out again")
+    long_poll_s: int = _limit(60, "highest wait_s of a long poll")
+    webhook_timeout_s: int = _limit(30, "time for a webhook endpoint to answer")
+    webhook_answer_bytes: int = _limit(2 * KIB, "part of a webhook's answer that is kept")
+    webhook_parallel: int = _limit(8, "webhook calls to one agent at the same time")
+    webhook_tell_s: int = _limit(HOUR, "failing time after which the owner is told")
+    webhook_disable_s: int = _limit(5 * DAY, "failing time after which an endpoint is disabled")
+    secret_overlap_s: int = _limit(DAY, "how long the old secret works after a rotation")
+    dedupe_s: int = _limit(DAY, "how long a repeated trigger call answers the first run")
+    trigger_tolerance_s: int = _limit(300, "age of a signed trigger call that is still accepted")
+
+    # people
+    decision_expires_s: int = _limit(72 * HOUR, "default of a decision's expires_in_s")
+    decision_expires_max_s: int = _limit(30 * DAY, "highest expires_in_s of a decision")
+    token_s: int = _limit(7 * DAY, "life of a person's API token")
+
+    # keeping
+    retention_s: int = _limit(90 * DAY, "how long runs, events, deliveries and activity are kept")
+    retention_runs: int = _limit(100, "newest runs of a task that are kept whatever their age")
+    shutdown_s: int = _limit(10, "longest clean shutdown")
