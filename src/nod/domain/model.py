@@ -1,0 +1,284 @@
+"""The nouns of Nod as frozen values. Each is one row of the table of the same name.
+
+The fields stand in the order of the table's columns, so a row becomes a value by position.
+Instants are milliseconds since 1970 UTC (`domain/instant.py`); lengths of time end in `_s`.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+from nod.domain.instant import Instant
+from nod.domain.policy import CatchUp, Overlap
+from nod.domain.schedule import TriggerType
+from nod.domain.states import DecisionStatus, EventState, RunStatus
+
+AgentKind = Literal["interactive", "approval_only"]
+RunTrigger = Literal["schedule", "once", "event", "manual", "retry"]
+RunDelivery = Literal["pending", "delivered", "polled", "failed"]
+EventType = Literal["task_due", "task_trigger", "user_message", "decision_resolved"]
+Channel = Literal["websocket", "webhook", "poll"]
+DecisionKind = Literal["approval", "choice", "question", "permission", "proposal", "still_wanted"]
+Author = Literal["agent", "user", "nod"]
+MessageKind = Literal["text", "report", "task", "decision", "notice"]
+
+
+def new_id(prefix: str, now: Instant) -> str:
+    """An opaque id: the prefix, the time (so that indexes grow at their end) and 56 random bits."""
+    return f"{prefix}_{now:012x}{secrets.token_hex(7)}"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person with an account."""
+
+    id: str
+    email: str
+    name: str
+    password_hash: str
+    timezone: str
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A program that works for a person. Of its secret only the hash is kept."""
+
+    id: str
+    owner_id: str
+    name: str
+    kind: AgentKind
+    timezone: str | None
+    secret_hash: str
+    old_secret_hash: str | None  # works until old_secret_until
+    old_secret_until: Instant | None
+    old_secret_in_use: bool  # the agent has not been seen with its new secret yet
+    webhook_url: str | None
+    webhook_key: str  # sealed
+    old_webhook_key: str | None  # sealed
+    webhook_failing_since: Instant | None
+    webhook_told_at: Instant | None  # when the owner was told that it fails
+    webhook_disabled: str | None  # the reason
+    last_seen_at: Instant | None
+    status_text: str | None  # beside "Thinking…"
+    thinking_until: Instant | None
+    thinking_in: str | None  # a conversation
+    created_at: Instant
+    deleted_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A prompt and a schedule."""
+
+    id: str
+    agent_id: str
+    name: str
+    description: str
+    prompt: str
+    schedule: str  # cron, "once" or "event"
+    trigger_type: TriggerType
+    timezone: str
+    run_at: Instant | None
+    starts_at: Instant | None
+    ends_at: Instant | None
+    spread_s: int
+    overlap: Overlap
+    catch_up: CatchUp
+    catch_up_window_s: int | None  # None: the default that follows from the schedule
+    useful_until: str | None
+    timeout_s: int
+    max_attempts: int
+    idempotent: bool
+    pause_after_failures: int
+    enabled: bool
+    pause_reason: str | None
+    trigger_id: str | None
+    verify: str
+    verify_secret: str | None  # sealed
+    next_fire_at: Instant | None  # also while paused: a fire that does not run is recorded
+    fired_until: Instant  # fires up to here have their entry; time stepping back repeats none
+    last_run_status: RunStatus | None
+    failures: int  # consecutive
+    created_by: Author
+    created_at: Instant
+    updated_at: Instant
+    deleted_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One fire of a task, also one that did not run (status `skipped`, with its reason)."""
+
+    id: str
+    task_id: str
+    agent_id: str
+    status: RunStatus
+    trigger: RunTrigger
+    queued: bool  # pending, and waiting for an earlier run of its task to end
+    attempt: int
+    retry_of: str | None
+    scheduled_for: Instant
+    missed_until: Instant | None  # a skipped entry that stands for all fires up to this one
+    created_at: Instant
+    useful_until: Instant | None
+    delivery: RunDelivery
+    delivered_at: Instant | None
+    started_at: Instant | None
+    finished_at: Instant | None
+    deadline_at: Instant | None  # when it times out; none while it waits for a person
+    last_deadline_at: Instant | None  # beyond which no sign of life moves the deadline
+    waiting_since: Instant | None
+    timeout_s: int
+    summary: str | None
+    error: str | None
+    reason: str | None
+    late: bool
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing to tell an agent, in the outbox until it is settled. `body` is its JSON object."""
+
+    seq: int
+    id: str
+    agent_id: str
+    run_id: str | None
+    type: EventType
+    body: str
+    state: EventState
+    created_at: Instant
+    not_before: Instant  # a retry waits until then
+    attempt_at: Instant | None  # when the next channel is tried; None: when a channel opens
+    expires_at: Instant | None
+    attempts: int  # webhook attempts made
+    retry_reason: str  # of the next webhook attempt
+    channel: Channel | None  # the one that settled it
+    settled_at: Instant | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What an inbound call brought. It never mixes with the prompt."""
+
+    run_id: str
+    payload: str  # JSON, as it came
+    inbound: str  # JSON: source, headers (a safe set), query
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt to bring an event to its agent."""
+
+    id: str
+    event_id: str
+    agent_id: str
+    run_id: str | None
+    channel: Channel
+    attempt: int
+    outcome: str  # ok, http_error, timeout, connection_error, refused, dropped
+    status: int | None
+    latency_ms: int
+    answer: str
+    error: str | None
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBlock:
+    """One entry of a run's scratchpad."""
+
+    run_id: str
+    id: int
+    text: str
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A chat between an agent and its owner."""
+
+    id: str
+    agent_id: str
+    title: str
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One bubble of a conversation."""
+
+    seq: int
+    id: str
+    conversation_id: str
+    agent_id: str
+    author: Author
+    kind: MessageKind
+    text: str
+    title: str | None  # of a report
+    description: str | None  # of a report
+    image_id: str | None
+    run_id: str | None
+    decision_id: str | None
+    reply_to_id: str | None
+    event_id: str | None  # by which a person's message goes to the agent
+    created_at: Instant
+    updated_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a conversation."""
+
+    id: str
+    agent_id: str
+    media_type: str
+    data: bytes
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A question to a person, and its answer."""
+
+    id: str
+    agent_id: str
+    conversation_id: str
+    run_id: str | None
+    task_id: str | None
+    kind: DecisionKind
+    title: str
+    description: str
+    options: str  # JSON list of text
+    allows_always: bool
+    always_allow_label: str | None
+    always_allow_options: str  # JSON list of {"pattern", "label"}
+    proposal: str | None  # JSON: the task that approving creates
+    status: DecisionStatus
+    note: str | None
+    always_allow: bool
+    always_allow_pattern: str | None
+    resolved_by: str | None  # a person's e-mail, or "nod"
+    resolved_at: Instant | None
+    created_at: Instant
+    expires_at: Instant
+    warn_at: Instant | None  # when the person is warned next
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One line of what happened, for the person."""
+
+    seq: int
+    id: str
+    agent_id: str
+    kind: str
+    title: str
+    text: str
+    task_id: str | None
+    run_id: str | None
+    created_at: Instant

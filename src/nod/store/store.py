@@ -1,0 +1,84 @@
+"""The store as the engine sees it: transactions whose verbs are the domain's.
+
+`await store.write(work)` runs the coroutine function `work` with a `Tx` in one transaction. The
+same code runs on every database: SQLite's writer thread drives it without a pause, PostgreSQL
+awaits it.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from nod.clock import Clock
+from nod.domain.instant import Instant
+from nod.domain.limits import Limits
+from nod.store.chat import Chat
+from nod.store.effects import Effects
+from nod.store.events import Events
+from nod.store.people import People
+from nod.store.port import Connection, Database
+from nod.store.runs import Runs
+from nod.store.tasks import Tasks
+
+T = TypeVar("T")
+
+
+class Tx:
+    """One transaction: its time, the repositories, and the effects it will have."""
+
+    __slots__ = ("chat", "effects", "events", "limits", "now", "people", "runs", "tasks")
+
+    def __init__(self, connection: Connection, now: Instant, limits: Limits) -> None:
+        self.now = now
+        self.limits = limits
+        self.effects = Effects()
+        self.people = People(connection)
+        self.tasks = Tasks(connection)
+        self.runs = Runs(connection)
+        self.events = Events(connection)
+        self.chat = Chat(connection)
+
+
+Work = Callable[[Tx], Coroutine[Any, Any, T]]
+
+
+class Store:
+    """Transactions on one database. `on_commit` gets the effects of each, in commit order."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        limits: Limits,
+        on_commit: Callable[[Effects], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._limits = limits
+        self.on_commit = on_commit
+
+    async def start(self) -> None:
+        """Open the database and bring its schema up to date."""
+        await self._database.start()
+
+    async def close(self) -> None:
+        """Finish what is under way and close the database."""
+        await self._database.close()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one transaction: all of it is stored, or nothing."""
+
+        async def unit(connection: Connection) -> tuple[T, Effects]:
+            tx = Tx(connection, self._clock.now(), self._limits)
+            return await work(tx), tx.effects
+
+        result, effects = await self._database.write(unit)
+        self.on_commit(effects)
+        return result
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one snapshot; it cannot change anything."""
+
+        async def unit(connection: Connection) -> T:
+            return await work(Tx(connection, self._clock.now(), self._limits))
+
+        return await self._database.read(unit)
