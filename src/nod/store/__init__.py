@@ -1,0 +1,1 @@
+"""The only part of Nod that knows a database."""

@@ -1,0 +1,132 @@
+"""The schema's history: numbered SQL files, applied in order, each in a transaction of its own.
+
+The files are `NNNN_words.sql`, from 0001 without a gap. Which of them a database has is written in
+its table `schema_versions`. A file that fails leaves the schema as it was before that file.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+
+from nod.domain.errors import Unavailable
+from nod.domain.instant import Instant
+
+_FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def load_migrations(directory: Traversable) -> tuple[Migration, ...]:
+    """Read the numbered files of `directory`. Raises ValueError for a gap or a double number."""
+    found = (
+        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
+        for file in directory.iterdir()
+        if (match := _FILE.fullmatch(file.name))
+    )
+    migrations = tuple(sorted(found, key=lambda migration: migration.version))
+    versions = [migration.version for migration in migrations]
+    if versions != list(range(1, len(versions) + 1)):
+        raise ValueError(f"migrations must be numbered from 0001 without a gap, got {versions}")
+    return migrations
+
+
+def pending(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
+    """The migrations this database lacks.
+
+    Raises Unavailable if the database has some that this program does not know.
+    """
+    version = _version(connection)
+    if version > len(migrations):
+        raise Unavailable(
+            f"this database was made by a newer Nod (schema {version}, this one knows"
+            f" {len(migrations)}); install that version or newer"
+        )
+    return migrations[version:]
+
+
+def migrate(
+    connection: sqlite3.Connection, migrations: Sequence[Migration], now: Instant
+) -> list[Migration]:
+    """Apply what is lacking and return it. `connection` is in autocommit mode.
+
+    Raises Unavailable for a newer schema, sqlite3.Error for a migration that fails.
+    """
+    # The way to rebuild a table needs this off, and it cannot be switched inside a transaction:
+    # https://www.sqlite.org/lang_altertable.html#otheralter
+    connection.execute("PRAGMA foreign_keys = OFF")
+    applied = []
+    try:
+        while migration := _apply_next(connection, migrations, now):
+            applied.append(migration)
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
+    return applied
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_versions'"
+    if connection.execute(known).fetchone() is None:
+        return 0
+    newest = connection.execute("SELECT max(version) FROM schema_versions").fetchone()[0]
+    return int(newest or 0)
+
+
+def _apply_next(
+    connection: sqlite3.Connection, migrations: Sequence[Migration], now: Instant
+) -> Migration | None:
+    """Apply one migration under the write lock, where no other process can be applying it too."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        lacking = pending(connection, migrations)
+        if lacking:
+            _apply(connection, lacking[0], now)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return lacking[0] if lacking else None
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration, now: Instant) -> None:
+    for statement in split_statements(migration.sql):
+        connection.execute(statement)
+    broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if broken is not None:
+        raise sqlite3.IntegrityError(
+            f"migration {migration.version:04} leaves rows of {broken[0]} without their {broken[2]}"
+        )
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_versions"
+        " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+    )
+    connection.execute(
+        "INSERT INTO schema_versions (version, name, applied_at) VALUES (?, ?, ?)",
+        (migration.version, migration.name, now),
+    )
+
+
+def split_statements(sql: str) -> Iterator[str]:
+    """The statements of `sql` one by one; semicolons in texts, comments and triggers do not split.
+
+    sqlite3's own `executescript` is no help: it commits the transaction first.
+    """
+    statement = ""
+    for piece in sql.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    # What follows the last semicolon: nothing, a comment, or a statement that ends without one.
+    rest = statement.removesuffix(";")
+    if rest.strip():
+        yield rest
