@@ -44,7 +44,9 @@ RUN_TRANSITIONS: tuple[Transition, ...] = (
     Transition("ask", "running", "waiting", "a decision of the run is open"),
     Transition("answer", "waiting", "running", "its last open decision is resolved"),
     Transition("complete", "running", "completed", "the agent reports success"),
-    Transition("complete", "waiting", "completed", "the agent reports success; its questions close"),
+    Transition(
+        "complete", "waiting", "completed", "the agent reports success; its questions close"
+    ),
     Transition("fail", "running", "failed", "the agent reports failure"),
     Transition("fail", "waiting", "failed", "the agent reports failure; its questions close"),
     Transition("time_out", "pending", "failed", "delivered, and not taken up in time"),

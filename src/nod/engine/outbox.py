@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nod.domain.instant import SECOND, Instant
+from nod.domain.limits import Limits
 from nod.domain.model import Event, EventType, Payload, Run, Task, new_id
 from nod.domain.states import EventState
 from nod.store.effects import Outgoing
@@ -50,8 +51,8 @@ def make_event(
     )
 
 
-def make_run_event(now: Instant, task: Task, run: Run, window_s: int) -> Event:
-    """The event that brings `run` to its agent: task_trigger for a call from outside, else task_due.
+def make_run_event(now: Instant, task: Task, run: Run, limits: Limits) -> Event:
+    """The event that brings `run` to its agent: task_trigger for a call, else task_due.
 
     The payload of a call is not in the body; it is put beside the prompt when the event is sent.
     """
@@ -61,21 +62,26 @@ def make_run_event(now: Instant, task: Task, run: Run, window_s: int) -> Event:
         "task_name": task.name,
         "task_prompt": task.prompt,
     }
-    triggered = task.trigger_type == "event" and run.trigger in ("event", "retry")
-    if not triggered:
+    called = task.trigger_type == "event" and run.trigger in ("event", "retry")
+    if not called:
         fields["schedule"] = task.schedule
     start = max(now, run.scheduled_for) if run.trigger == "retry" else now
-    window_ends = start + window_s * SECOND
     return make_event(
         now,
         task.agent_id,
-        "task_trigger" if triggered else "task_due",
+        "task_trigger" if called else "task_due",
         fields,
         run_id=run.id,
         state="held" if run.queued else "pending",
         not_before=start,
-        expires_at=window_ends if run.useful_until is None else min(window_ends, run.useful_until),
+        expires_at=run.useful_until if run.queued else expiry(run, start, limits),
     )
+
+
+def expiry(run: Run, start: Instant, limits: Limits) -> Instant:
+    """When a run's event that goes out at `start` is not worth delivering any more."""
+    window_ends = start + limits.delivery_window_s * SECOND
+    return window_ends if run.useful_until is None else min(window_ends, run.useful_until)
 
 
 async def put(tx: Tx, event: Event, payload: Payload | None = None) -> Event:

@@ -109,8 +109,6 @@ CREATE INDEX runs_by_task ON runs (task_id, scheduled_for, id);
 CREATE INDEX runs_active ON runs (task_id, scheduled_for)
   WHERE status IN ('pending', 'running', 'waiting');
 CREATE INDEX runs_deadline ON runs (deadline_at) WHERE deadline_at IS NOT NULL;
-CREATE INDEX runs_useful ON runs (useful_until)
-  WHERE useful_until IS NOT NULL AND status = 'pending';
 CREATE INDEX runs_retries ON runs (retry_of) WHERE retry_of IS NOT NULL;
 
 CREATE TABLE run_outputs (
@@ -168,7 +166,7 @@ CREATE INDEX events_waiting ON events (agent_id, seq)
 CREATE INDEX events_attempt ON events (attempt_at)
   WHERE state = 'pending' AND attempt_at IS NOT NULL;
 CREATE INDEX events_expiry ON events (expires_at)
-  WHERE state IN ('pending', 'polled') AND expires_at IS NOT NULL;
+  WHERE state IN ('held', 'pending') AND expires_at IS NOT NULL;
 CREATE INDEX events_by_run ON events (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX events_feed ON events (agent_id, seq);
 

@@ -1,0 +1,192 @@
+"""How a run ends, whoever ends it, and everything that follows from its end."""
+
+from dataclasses import replace
+
+from nod.domain.errors import Conflict
+from nod.domain.instant import MINUTE, SECOND
+from nod.domain.model import Run, Task
+from nod.domain.policy import may_retry, retry_delay_s
+from nod.domain.runs import make_run
+from nod.domain.states import next_run_status
+from nod.engine.outbox import announce, expiry, make_run_event
+from nod.store.events import Settled
+from nod.store.store import Tx
+
+
+async def move(tx: Tx, before: Run, after: Run) -> Run:
+    """Store a change of state. Raises Conflict when the run is no longer as it was read."""
+    if not await tx.runs.move(after, before.status):
+        raise Conflict(f"run {before.id} has just changed; look at it again")
+    tx.effects.timer("rescue", after.deadline_at)
+    tx.effects.change(after.id, after.agent_id)
+    return after
+
+
+async def end(
+    tx: Tx, run: Run, verb: str, *, error: str | None = None, reason: str | None = None
+) -> Run:
+    """Nod ends a run: by `time_out`, `undeliverable`, `outlive` or `cancel`.
+
+    Raises Conflict when a run in that state cannot end so.
+    """
+    ended = replace(
+        run, status=next_run_status(verb, run.status, run.id), error=error, reason=reason
+    )
+    if verb == "undeliverable":
+        ended = replace(ended, delivery="failed")
+    return await finish(tx, run, ended)
+
+
+async def finish(tx: Tx, before: Run, after: Run, *, by_agent: bool = False) -> Run:
+    """Store the end of a run and what follows from it.
+
+    1. The run itself, its scratchpad emptied.
+    2. Its questions close, and its event is not sent any more.
+    3. The chat shows it.
+    4. Its task learns of it: last result, failures in a row, retry.
+    5. The next run of the task that waits in the queue gets its turn.
+    """
+    ended = replace(after, finished_at=tx.now, queued=False, deadline_at=None, waiting_since=None)
+    await move(tx, before, ended)
+    await tx.runs.clear_context(ended.id)
+    await _close_questions(tx, ended)
+    await _settle_events(tx, ended, by_agent)
+    await _show(tx, ended)
+    await _tell_task(tx, before, ended)
+    await release_next(tx, ended.task_id)
+    tx.effects.fact(
+        "run_ended",
+        run_id=ended.id,
+        task_id=ended.task_id,
+        agent_id=ended.agent_id,
+        status=ended.status,
+        error=ended.error,
+        reason=ended.reason,
+        seconds=_seconds(ended),
+    )
+    return ended
+
+
+async def cancel(tx: Tx, run: Run, reason: str) -> Run:
+    """End a run that nobody wants any more. Raises Conflict when it has ended already."""
+    return await end(tx, run, "cancel", reason=reason)
+
+
+async def release_next(tx: Tx, task_id: str) -> None:
+    """Let the oldest queued run of a task go, when nothing is before it any more."""
+    queued = await tx.runs.next_queued(task_id)
+    if queued is None:
+        return
+    active = await tx.runs.active(task_id)
+    if any(not run.queued and run.scheduled_for <= tx.now for run in active):
+        return
+    await move(tx, queued, replace(queued, queued=False))
+    await tx.events.release(queued.id, tx.now, expiry(queued, tx.now, tx.limits))
+    payload = await tx.runs.payload(queued.id)
+    for event in await tx.events.of_run(queued.id):
+        announce(tx, event, payload)
+
+
+async def _close_questions(tx: Tx, run: Run) -> None:
+    for decision in await tx.chat.open_decisions(run.id):
+        await tx.chat.dismiss(decision, tx.now)
+        tx.effects.change(decision.id)
+
+
+async def _settle_events(tx: Tx, run: Run, by_agent: bool) -> None:
+    """The event that brought the run has no more to say."""
+    settled = [
+        Settled("acknowledged", "poll", tx.now, None, event.id, event.state)
+        if by_agent
+        else Settled("dead", None, tx.now, run.error or run.reason, event.id, event.state)
+        for event in await tx.events.of_run(run.id)
+        if event.state in ("held", "pending", "polled")
+        and event.type in ("task_due", "task_trigger")
+    ]
+    await tx.events.settle(settled)
+
+
+async def _show(tx: Tx, run: Run) -> None:
+    if run.status not in ("completed", "failed"):
+        return
+    agent = await tx.people.agent(run.agent_id)
+    if agent is not None and agent.kind == "interactive":
+        await tx.chat.put_bubble(run, run.summary or "", tx.now)
+
+
+async def _tell_task(tx: Tx, before: Run, run: Run) -> None:
+    task = await tx.tasks.get(run.task_id)
+    if task is None or task.deleted_at is not None:
+        return
+    if run.status == "failed":
+        retried = await _retry(tx, task, before, run)
+        await _failed(tx, task, run, retried)
+    elif run.status == "completed":
+        await _succeeded(tx, task, run)
+    else:
+        await tx.tasks.set_outcome(task.id, run.status, task.failures)
+
+
+async def _retry(tx: Tx, task: Task, before: Run, run: Run) -> bool:
+    """Make the next attempt where the task wants one; True when there is one."""
+    taken_up = before.status != "pending"
+    if not may_retry(run.attempt, task.max_attempts, task.idempotent, taken_up):
+        return False
+    at = tx.now + retry_delay_s(run.attempt) * SECOND
+    if run.useful_until is not None and at >= run.useful_until:
+        return False
+    retry = make_run(task, tx.now, at, "retry", retry_of=run)
+    await tx.runs.insert([retry])
+    payload = await tx.runs.payload(run.id)
+    if payload is not None:
+        await tx.runs.copy_payload(run.id, retry.id)
+    event = await tx.events.insert(make_run_event(tx.now, task, retry, tx.limits))
+    announce(tx, event, payload)
+    tx.effects.fact(
+        "retry_planned",
+        run_id=retry.id,
+        retry_of=run.id,
+        task_id=task.id,
+        agent_id=task.agent_id,
+        minutes=(at - tx.now) // MINUTE,
+    )
+    return True
+
+
+async def _failed(tx: Tx, task: Task, run: Run, retried: bool) -> None:
+    """Count the failure; tell the person once, and pause the task that goes on failing."""
+    if retried:
+        await tx.tasks.set_outcome(task.id, "failed", task.failures)
+        return
+    failures = task.failures + 1
+    await tx.tasks.set_outcome(task.id, "failed", failures)
+    if failures >= task.pause_after_failures and task.enabled:
+        reason = f"{failures} failures in a row, the last: {run.error}"
+        await tx.tasks.set_paused(
+            replace(task, enabled=False, pause_reason=reason, failures=failures), tx.now
+        )
+        await _notice(tx, task, run, "task_paused", f"{task.name} is paused", reason)
+    elif failures == tx.limits.tell_after_failures:
+        text = f"{failures} failures in a row, the last: {run.error}"
+        await _notice(tx, task, run, "task_failing", f"{task.name} keeps failing", text)
+
+
+async def _succeeded(tx: Tx, task: Task, run: Run) -> None:
+    await tx.tasks.set_outcome(task.id, "completed", 0)
+    if task.failures >= tx.limits.tell_after_failures:
+        text = f"It works again, after {task.failures} failures in a row."
+        await _notice(tx, task, run, "task_recovered", f"{task.name} works again", text)
+
+
+async def _notice(tx: Tx, task: Task, run: Run, kind: str, title: str, text: str) -> None:
+    """One card in the chat and one line of activity."""
+    await tx.chat.add_activity(task.agent_id, kind, title, text, task.id, run.id, tx.now)
+    await tx.chat.add_notice(task.agent_id, f"{title}: {text}", tx.now)
+    tx.effects.fact(kind, task_id=task.id, agent_id=task.agent_id, reason=text)
+
+
+def _seconds(run: Run) -> float | None:
+    started = run.started_at
+    return (
+        None if started is None or run.finished_at is None else (run.finished_at - started) / 1000
+    )

@@ -1,0 +1,190 @@
+"""Due tasks become runs. This is where a fire turns into a run.
+
+One transaction claims a batch of due tasks, decides by their policies which fires run and which
+are recorded as skipped, writes runs and events, and moves every task to its next fire. The key on
+(task_id, scheduled_for) makes a second run of the same fire impossible.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from nod.domain.fires import Due, due_fires, next_fire_of
+from nod.domain.instant import SECOND, Instant
+from nod.domain.model import Event, Run, RunTrigger, Task
+from nod.domain.policy import PlannedFire, decide_overlap
+from nod.domain.runs import make_run, skipped_run
+from nod.domain.words import clock_words
+from nod.engine.ending import cancel
+from nod.engine.outbox import make_run_event
+from nod.store.effects import Outgoing
+from nod.store.store import Tx
+from nod.store.tasks import Advance, DueTask
+
+BATCH = 500
+_REPLACED = "a newer run of its task took its place"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction is going to write."""
+
+    runs: list[Run] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    steps: list[Advance] = field(default_factory=list)
+
+
+async def fire_due(tx: Tx, limit: int = BATCH) -> int:
+    """Fire the tasks that are due, at most `limit`, and return how many there were.
+
+    1. Claim the tasks whose next fire has come.
+    2. Let each one's policies decide what becomes of its fires.
+    3. Write the runs and their events, and step every task to its next fire.
+    """
+    due = await tx.tasks.due(tx.now, limit)
+    batch = _Batch()
+    for each in due:
+        await _fire(tx, each, batch)
+    await _write(tx, batch)
+    return len(due)
+
+
+async def _fire(tx: Tx, due: DueTask, batch: _Batch) -> None:
+    task = due.task
+    plan = due_fires(task, tx.now, tx.limits)
+    trigger: RunTrigger = "once" if task.trigger_type == "once" else "schedule"
+    runs = _missed_entry(task, tx.now, plan, trigger)
+    active = await tx.runs.active(task.id) if due.busy else []
+    for fire in _newest_alone(task, plan.fires):
+        if fire.skip_reason is not None:
+            runs.append(skipped_run(task, tx.now, fire.scheduled_for, trigger, fire.skip_reason))
+            continue
+        run = await _under_overlap(tx, task, fire.scheduled_for, trigger, active)
+        runs.append(run)
+        if run.status == "pending":
+            active.append(run)
+            batch.events.append(make_run_event(tx.now, task, run, tx.limits))
+    batch.runs += runs
+    batch.steps.append(_step(task, plan, tx.now))
+
+
+def _missed_entry(task: Task, now: Instant, plan: Due, trigger: RunTrigger) -> list[Run]:
+    """The one entry for the oldest misses, when there are too many to list one by one."""
+    if plan.missed_from is None:
+        return []
+    reason = "missed while Nod was not running; this entry stands for all fires of that time"
+    return [skipped_run(task, now, plan.missed_from, trigger, reason, plan.missed_until)]
+
+
+def _newest_alone(task: Task, fires: tuple[PlannedFire, ...]) -> tuple[PlannedFire, ...]:
+    """Where a newer run cancels the older, only the newest of several missed fires is made."""
+    if task.overlap != "cancel_previous" or len(fires) < 2:
+        return fires
+    older = [replace(fire, skip_reason=fire.skip_reason or _REPLACED) for fire in fires[:-1]]
+    return (*older, fires[-1])
+
+
+async def _under_overlap(
+    tx: Tx, task: Task, scheduled_for: Instant, trigger: RunTrigger, active: list[Run]
+) -> Run:
+    """The run, or the entry that says why there is none, given the runs still under way."""
+    underway = [run for run in active if not run.queued and run.scheduled_for <= tx.now]
+    queued = sum(run.queued for run in active)
+    verdict = decide_overlap(task.overlap, task.trigger_type, len(underway), queued, tx.limits)
+    if verdict == "skip":
+        reason = overlap_reason(task, (underway or active)[0], queued)
+        return skipped_run(task, tx.now, scheduled_for, trigger, reason)
+    if verdict == "cancel_previous":
+        await _cancel_all(tx, active, _REPLACED)
+    elif task.trigger_type != "event":
+        # A retry that still waits for its time is overtaken by the next fire.
+        waiting = [run for run in active if run.scheduled_for > tx.now]
+        await _cancel_all(tx, waiting, "the next fire of its task came first")
+    return make_run(task, tx.now, scheduled_for, trigger, queued=verdict == "queue")
+
+
+async def _cancel_all(tx: Tx, runs: list[Run], reason: str) -> None:
+    # Newest first: a run that waits in the queue must not get its turn while the queue is cleared.
+    for run in reversed(runs):
+        await cancel(tx, run, reason)
+
+
+def overlap_reason(task: Task, underway: Run, queued: int) -> str:
+    """Why a fire did not run, for the person: which run was in its way."""
+    at = clock_words(underway.scheduled_for, task.timezone)
+    if queued:
+        return f"the {at} run was still going, and {queued} more waited behind it"
+    return f"the {at} run was still going"
+
+
+def _step(task: Task, plan: Due, now: Instant) -> Advance:
+    last = plan.fires[-1].scheduled_for if plan.fires else now
+    seen = task.next_fire_at if task.next_fire_at is not None else now
+    over = plan.next_fire_at is None
+    return Advance(plan.next_fire_at, last, task.enabled and not over, task.id, seen)
+
+
+async def _write(tx: Tx, batch: _Batch) -> None:
+    await tx.runs.insert(batch.runs)
+    await tx.events.insert_many(batch.events)
+    await tx.tasks.advance(batch.steps)
+    for event in batch.events:
+        if event.state == "pending":
+            tx.effects.outbox.append(Outgoing(event))
+            tx.effects.change(event.agent_id)
+        tx.effects.timer("rescue", event.expires_at)
+    for run in batch.runs:
+        tx.effects.fact(
+            "skipped" if run.status == "skipped" else "fired",
+            task_id=run.task_id,
+            run_id=run.id,
+            agent_id=run.agent_id,
+            late_s=(tx.now - run.scheduled_for) / SECOND,
+            reason=run.reason,
+        )
+
+
+async def set_aside(tx: Tx, task_id: str, error: str) -> None:
+    """Pause a task whose fire cannot be made, so that it holds up no other, and tell its owner.
+
+    A fire that Nod itself cannot make (a zone that the newest zone data has dropped, say) is a
+    fault to be seen by a person, not one to be tried each second.
+    """
+    task = await tx.tasks.get(task_id)
+    if task is None or task.next_fire_at is None:
+        return
+    reason = f"Nod could not fire it: {error}"
+    entry = skipped_run(task, tx.now, task.next_fire_at, "schedule", reason)
+    await tx.runs.insert([entry])
+    stopped = replace(
+        task,
+        enabled=False,
+        pause_reason=reason,
+        next_fire_at=None,
+        fired_until=task.next_fire_at,
+        updated_at=tx.now,
+    )
+    await tx.tasks.update(stopped)
+    await tx.chat.add_activity(
+        task.agent_id, "task_paused", f"{task.name} is paused", reason, task.id, entry.id, tx.now
+    )
+    tx.effects.fact("task_paused", task_id=task.id, agent_id=task.agent_id, reason=reason)
+
+
+async def run_now(tx: Tx, task: Task) -> Run:
+    """Make a run of the task at once, because a person or its agent wants one.
+
+    It waits for a run that is under way, unless the task allows overlap; it is never skipped.
+    """
+    active = await tx.runs.active(task.id)
+    underway = [run for run in active if run.scheduled_for <= tx.now]
+    if task.overlap == "cancel_previous":
+        await _cancel_all(tx, active, _REPLACED)
+    queued = bool(underway) and task.overlap in ("skip", "queue")
+    run = make_run(task, tx.now, tx.now, "manual", queued=queued)
+    batch = _Batch([run], [make_run_event(tx.now, task, run, tx.limits)])
+    await _write(tx, batch)
+    return run
+
+
+def first_fire(task: Task, now: Instant) -> Task:
+    """The task with its next fire set: after now, and after every fire that has its entry."""
+    return replace(task, next_fire_at=next_fire_of(task, max(now, task.fired_until)))

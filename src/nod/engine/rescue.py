@@ -1,0 +1,67 @@
+"""What did not come back: runs that time out, events that nobody took, unanswered questions."""
+
+from nod.domain.instant import Instant
+from nod.domain.model import Event, Run
+from nod.domain.states import next_event_state, run_can
+from nod.domain.words import clock_words, duration_words
+from nod.engine.ending import end
+from nod.store.events import Settled
+from nod.store.store import Tx
+
+BATCH = 200
+
+
+async def rescue_due(tx: Tx) -> int:
+    """End the runs and events whose time is up; return how many there were."""
+    overdue = await tx.runs.overdue(tx.now, BATCH)
+    for run in overdue:
+        await _time_out(tx, run)
+    expired = await tx.events.expired(tx.now, BATCH)
+    for event in expired:
+        await _bury(tx, event)
+    return len(overdue) + len(expired)
+
+
+async def next_rescue_at(tx: Tx) -> Instant | None:
+    """When the next run times out, event expires or question needs a look."""
+    times = (
+        await tx.runs.next_deadline(),
+        await tx.events.next_expiry(),
+        await tx.chat.next_decision_at(),
+    )
+    return min((each for each in times if each is not None), default=None)
+
+
+async def _time_out(tx: Tx, run: Run) -> None:
+    taken_up = run.started_at is not None
+    seen = "no sign of life" if taken_up else "delivered, and not taken up"
+    await end(tx, run, "time_out", error=f"timeout: {seen} for {duration_words(run.timeout_s)}")
+
+
+async def _bury(tx: Tx, event: Event) -> None:
+    """The event's time is over. Its run ends, unless the agent has found it another way."""
+    run = None if event.run_id is None else await tx.runs.get(event.run_id)
+    why = "nobody took it in time" if event.error is None else event.error
+    dead = Settled(next_event_state("bury", event.state), None, tx.now, why, event.id, event.state)
+    await tx.events.settle([dead])
+    tx.effects.fact(
+        "event_dead", event_id=event.id, run_id=event.run_id, agent_id=event.agent_id, reason=why
+    )
+    if run is None or not run_can("outlive", run.status):
+        return
+    if run.useful_until is not None and run.useful_until <= tx.now:
+        await _outlive(tx, run)
+    else:
+        await end(tx, run, "undeliverable", error=f"delivery: {why}")
+
+
+async def _outlive(tx: Tx, run: Run) -> None:
+    """The run is of no use any more. The person is asked whether to run it all the same."""
+    task = await tx.tasks.get(run.task_id)
+    zone = "UTC" if task is None else task.timezone
+    until = clock_words(run.useful_until or tx.now, zone)
+    ended = await end(
+        tx, run, "outlive", reason=f"useful until {until}; the agent was not reached by then"
+    )
+    if task is not None and task.deleted_at is None:
+        await tx.chat.ask_still_wanted(task, ended, tx.now)

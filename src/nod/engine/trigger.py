@@ -1,0 +1,88 @@
+"""An inbound call becomes a run. It is answered once the run is durable."""
+
+from dataclasses import dataclass
+
+from nod.domain.errors import Conflict, TooMany
+from nod.domain.instant import MINUTE, SECOND
+from nod.domain.model import Payload, Task
+from nod.domain.policy import decide_overlap
+from nod.domain.runs import make_run, skipped_run
+from nod.engine.ending import cancel
+from nod.engine.fire import overlap_reason
+from nod.engine.outbox import make_run_event, put
+from nod.store.store import Tx
+from nod.store.tasks import TriggerCall
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that has been verified: its payload and its circumstances as JSON, and its key."""
+
+    payload: str
+    inbound: str
+    dedupe_key: str | None
+
+
+async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
+    """Make the call's run and event, or find those of the same call made before.
+
+    1. A call seen before answers with its first run.
+    2. A paused task refuses (Conflict), and so does the rate limit (TooMany).
+    3. The overlap policy says whether the run goes at once, waits, or is skipped.
+    """
+    if call.dedupe_key is not None:
+        since = tx.now - tx.limits.dedupe_s * SECOND
+        known = await tx.tasks.trigger_call(task.id, call.dedupe_key, since)
+        if known is not None:
+            return known
+    await _check_open(tx, task)
+    made = await _make(tx, task, call)
+    if call.dedupe_key is not None:
+        await tx.tasks.remember_call(task.id, call.dedupe_key, made, tx.now)
+    return made
+
+
+async def _check_open(tx: Tx, task: Task) -> None:
+    if not task.enabled:
+        why = f": {task.pause_reason}" if task.pause_reason else ""
+        raise Conflict(f"the task {task.name!r} is paused{why}. Resume it and send this again")
+    calls = await tx.runs.count_calls(task.id, tx.now - MINUTE)
+    if calls >= tx.limits.triggers_per_minute:
+        raise TooMany(
+            f"this trigger takes {tx.limits.triggers_per_minute} calls a minute; try again later",
+            retry_after=60,
+        )
+
+
+async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
+    active = await tx.runs.active(task.id)
+    underway = [run for run in active if not run.queued and run.scheduled_for <= tx.now]
+    queued = sum(run.queued for run in active)
+    verdict = decide_overlap(task.overlap, task.trigger_type, len(underway), queued, tx.limits)
+    if verdict == "skip" and task.overlap == "queue":
+        raise TooMany(
+            f"{queued} calls wait behind the run under way, which is the limit; try again later",
+            retry_after=60,
+        )
+    if verdict == "skip":
+        run = skipped_run(task, tx.now, tx.now, "event", overlap_reason(task, underway[0], queued))
+    else:
+        run = make_run(task, tx.now, tx.now, "event", queued=verdict == "queue")
+    if verdict == "cancel_previous":
+        for each in reversed(active):
+            await cancel(tx, each, "a newer call took its place")
+    await tx.runs.insert([run])
+    payload = Payload(run.id, call.payload, call.inbound)
+    await tx.runs.insert_payload(payload)
+    event = make_run_event(tx.now, task, run, tx.limits)
+    if verdict != "skip":
+        await put(tx, event, payload)
+    tx.effects.fact(
+        "skipped" if verdict == "skip" else "triggered",
+        run_id=run.id,
+        task_id=task.id,
+        agent_id=task.agent_id,
+        late_s=0.0,
+        reason=run.reason,
+    )
+    return TriggerCall(run.id, event.id)

@@ -1,0 +1,194 @@
+"""The outbox in the store: events, and the attempts to deliver them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from nod.domain.instant import Instant
+from nod.domain.model import Channel, Delivery, Event, Payload
+from nod.domain.states import EventState
+from nod.store.effects import Outgoing
+from nod.store.port import Connection, Row
+from nod.store.rows import row
+
+_INSERTED = (
+    "id", "agent_id", "run_id", "type", "body", "state", "created_at", "not_before", "expires_at",
+)  # fmt: skip
+
+
+class Settled(NamedTuple):
+    """An event's way out of the outbox, in the order of the statement's values."""
+
+    state: EventState
+    channel: Channel | None
+    at: Instant
+    error: str | None
+    id: str
+    expected: EventState
+
+
+def _inserted(event: Event) -> tuple[Any, ...]:
+    return tuple(getattr(event, name) for name in _INSERTED)
+
+
+def _outgoing(found: Sequence[Row]) -> list[Outgoing]:
+    return [
+        Outgoing(Event(*each[:-3]), None if each[-3] is None else Payload(*each[-3:]))
+        for each in found
+    ]
+
+
+class Events:
+    """The verbs on events."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def insert(self, event: Event) -> Event:
+        """Store the event. Its `attempt_at` is set where the agent has a working webhook."""
+        await self._db.many("insert_events", [_inserted(event)])
+        return replace(event, attempt_at=None)
+
+    async def insert_many(self, events: Sequence[Event]) -> None:
+        await self._db.many("insert_events", [_inserted(event) for event in events])
+
+    async def get(self, event_id: str) -> Event | None:
+        found = await self._db.one("event", event_id=event_id)
+        return None if found is None else Event(*found)
+
+    async def of_run(self, run_id: str) -> list[Event]:
+        return [Event(*each) for each in await self._db.all("events_of_run", run_id=run_id)]
+
+    async def undelivered(
+        self, agent_id: str, after: int, now: Instant, polled_before: Instant, limit: int
+    ) -> list[Outgoing]:
+        """What a socket gets when it opens, the oldest first, with seq above `after`."""
+        return _outgoing(
+            await self._db.all(
+                "undelivered",
+                agent_id=agent_id,
+                after=after,
+                now=now,
+                polled_before=polled_before,
+                limit=limit,
+            )
+        )
+
+    async def agents_to_attempt(self, now: Instant) -> list[str]:
+        """Agents whose webhook is to be tried now."""
+        return [each[0] for each in await self._db.all("agents_to_attempt", now=now)]
+
+    async def agents_released(self, since: Instant, now: Instant) -> list[str]:
+        """Agents with an event whose time came after `since` and has come now."""
+        return [each[0] for each in await self._db.all("agents_released", since=since, now=now)]
+
+    async def due_attempts(self, agent_id: str, now: Instant, limit: int) -> list[Outgoing]:
+        return _outgoing(
+            await self._db.all("due_attempts", agent_id=agent_id, now=now, limit=limit)
+        )
+
+    async def next_delivery_at(self, now: Instant) -> Instant | None:
+        """When, after `now`, the next webhook attempt or the next retry's release is."""
+        found = [
+            await self._db.one("next_attempt_at", now=now),
+            await self._db.one("next_release_at", now=now),
+        ]
+        return min((each[0] for each in found if each and each[0] is not None), default=None)
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """Take events out of the outbox; those no longer in the expected state stay as they are."""
+        await self._db.many("settle_events", settled)
+
+    async def schedule_attempt(
+        self, event_id: str, attempts: int, at: Instant | None, reason: str, error: str | None
+    ) -> None:
+        await self._db.run(
+            "schedule_attempt",
+            event_id=event_id,
+            attempts=attempts,
+            attempt_at=at,
+            retry_reason=reason,
+            error=error,
+        )
+
+    async def release(self, run_id: str, now: Instant, expires_at: Instant | None) -> None:
+        """The turn of a queued run has come: its event may go."""
+        await self._db.run("release_event", run_id=run_id, now=now, expires_at=expires_at)
+
+    async def replay(
+        self, event_id: str, expected: EventState, now: Instant, expires_at: Instant | None
+    ) -> bool:
+        changed = await self._db.run(
+            "replay_event", event_id=event_id, expected=expected, now=now, expires_at=expires_at
+        )
+        return changed == 1
+
+    async def webhook_opened(self, agent_id: str, now: Instant) -> None:
+        """The agent has a working webhook now: its waiting events are tried."""
+        await self._db.run("webhook_opened", agent_id=agent_id, now=now)
+
+    async def webhook_closed(self, agent_id: str) -> None:
+        """The agent's webhook is gone or disabled: its events wait for another channel."""
+        await self._db.run("webhook_closed", agent_id=agent_id)
+
+    async def expired(self, now: Instant, limit: int) -> list[Event]:
+        return [Event(*each) for each in await self._db.all("expired_events", now=now, limit=limit)]
+
+    async def next_expiry(self) -> Instant | None:
+        found = await self._db.one("next_expiry")
+        return None if found is None else found[0]
+
+    async def triggers_to_poll(
+        self, agent_id: str, now: Instant, polled_before: Instant, limit: int
+    ) -> list[Outgoing]:
+        """Trigger events nobody has taken up: new ones, and those handed out long ago."""
+        return _outgoing(
+            await self._db.all(
+                "triggers_to_poll",
+                agent_id=agent_id,
+                now=now,
+                polled_before=polled_before,
+                limit=limit,
+            )
+        )
+
+    async def feed(self, agent_id: str, after: int, now: Instant, limit: int) -> list[Outgoing]:
+        """All events of the agent with seq above `after`, settled or not."""
+        return _outgoing(
+            await self._db.all("feed", agent_id=agent_id, after=after, now=now, limit=limit)
+        )
+
+    async def feed_open(self, agent_id: str, now: Instant, limit: int) -> list[Outgoing]:
+        """The agent's events that nobody has acknowledged."""
+        return _outgoing(await self._db.all("feed_open", agent_id=agent_id, now=now, limit=limit))
+
+    async def insert_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        await self._db.many("insert_deliveries", [row(each) for each in deliveries])
+
+    async def delivery(self, delivery_id: str) -> Delivery | None:
+        found = await self._db.one("delivery", delivery_id=delivery_id)
+        return None if found is None else Delivery(*found)
+
+    async def deliveries_of_event(self, event_id: str) -> list[Delivery]:
+        found = await self._db.all("deliveries_of_event", event_id=event_id)
+        return [Delivery(*each) for each in found]
+
+    async def deliveries_of_owner(
+        self, owner_id: str, agent_id: str | None, event_id: str | None, before: str, limit: int
+    ) -> list[Delivery]:
+        """Newest first, those with an id below `before`."""
+        found = await self._db.all(
+            "deliveries_of_owner",
+            owner_id=owner_id,
+            agent_id=agent_id,
+            event_id=event_id,
+            before=before,
+            limit=limit,
+        )
+        return [Delivery(*each) for each in found]
+
+    async def sweep(self, before: Instant, limit: int) -> int:
+        """Remove settled events older than a time."""
+        return await self._db.run("sweep_events", before=before, limit=limit)

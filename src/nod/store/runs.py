@@ -1,0 +1,164 @@
+"""Runs in the store, with their scratchpads, payloads and deliverables."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import NamedTuple
+
+from nod.domain.instant import Instant
+from nod.domain.model import ContextBlock, Payload, Run, RunDelivery, Task
+from nod.domain.states import RunStatus
+from nod.store.port import Connection
+from nod.store.rows import row
+
+_FIXED = {
+    "task_id", "agent_id", "trigger", "attempt", "retry_of", "scheduled_for", "missed_until",
+    "created_at", "useful_until", "timeout_s",
+}  # fmt: skip
+_MOVED = tuple(each.name for each in fields(Run) if each.name not in _FIXED)
+
+
+class Delivered(NamedTuple):
+    """A run that has reached its agent, in the order of the statement's values."""
+
+    delivery: RunDelivery
+    at: Instant
+    last_deadline_at: Instant
+    id: str
+
+
+class Renewal(NamedTuple):
+    """A run that showed a sign of life, in the order of the statement's values."""
+
+    at: Instant
+    id: str
+
+
+class Runs:
+    """The verbs on runs."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def insert(self, runs: Sequence[Run]) -> None:
+        """Raises UniqueViolation when one of the fires has its run already."""
+        await self._db.many("insert_runs", [row(run) for run in runs])
+
+    async def get(self, run_id: str) -> Run | None:
+        found = await self._db.one("run", run_id=run_id)
+        return None if found is None else Run(*found)
+
+    async def of_task(
+        self, task_id: str, limit: int, before: tuple[Instant, str] = (1 << 62, "")
+    ) -> list[Run]:
+        """Newest first, those older than `before` (a run's scheduled_for and id)."""
+        found = await self._db.all(
+            "runs_of_task", task_id=task_id, before=before[0], before_id=before[1], limit=limit
+        )
+        return [Run(*each) for each in found]
+
+    async def active(self, task_id: str) -> list[Run]:
+        """Pending, running and waiting runs of a task, the oldest first."""
+        return [Run(*each) for each in await self._db.all("active_runs", task_id=task_id)]
+
+    async def oldest_pending(self, task_id: str, now: Instant) -> Run | None:
+        found = await self._db.one("oldest_waiting_run", task_id=task_id, now=now)
+        return None if found is None else Run(*found)
+
+    async def next_queued(self, task_id: str) -> Run | None:
+        found = await self._db.one("next_queued_run", task_id=task_id)
+        return None if found is None else Run(*found)
+
+    async def due_tasks(self, agent_id: str, now: Instant) -> list[Task]:
+        """Tasks of the agent with a run that is due and that nobody has been given."""
+        found = await self._db.all("due_for_polling", agent_id=agent_id, now=now)
+        return [Task(*each) for each in found]
+
+    async def move(self, run: Run, expected: RunStatus) -> bool:
+        """Write the run's state, if it still is in `expected`. False: somebody was faster."""
+        values = {name: getattr(run, name) for name in _MOVED}
+        return await self._db.run("move_run", **values, expected=expected) == 1
+
+    async def mark_delivered(self, runs: Sequence[Delivered]) -> None:
+        await self._db.many("mark_delivered", runs)
+
+    async def renew(self, renewals: Sequence[Renewal]) -> None:
+        await self._db.many("renew_deadline", renewals)
+
+    async def unfinished_retries(self, run_id: str) -> list[Run]:
+        found = await self._db.all("unfinished_retries", run_id=run_id)
+        return [Run(*each) for each in found]
+
+    async def overdue(self, now: Instant, limit: int) -> list[Run]:
+        """Runs whose deadline has passed."""
+        return [Run(*each) for each in await self._db.all("overdue_runs", now=now, limit=limit)]
+
+    async def next_deadline(self) -> Instant | None:
+        """When the next run times out."""
+        found = await self._db.one("next_deadline")
+        return None if found is None else found[0]
+
+    async def count_calls(self, task_id: str, since: Instant) -> int:
+        """How often the task was triggered from outside since a time."""
+        found = await self._db.one("runs_since", task_id=task_id, since=since)
+        return 0 if found is None else int(found[0])
+
+    async def count_triggered(self, agent_id: str) -> int:
+        """How many runs of the agent are under way that a call from outside started."""
+        found = await self._db.one("running_of_agent", agent_id=agent_id)
+        return 0 if found is None else int(found[0])
+
+    async def around(self, task_id: str, at: Instant) -> Run | None:
+        """The last entry at or before a time."""
+        found = await self._db.one("run_around", task_id=task_id, at=at)
+        return None if found is None else Run(*found)
+
+    async def put_output(self, run_id: str, text: str, now: Instant) -> None:
+        await self._db.run("put_output", run_id=run_id, text=text, now=now)
+
+    async def output(self, run_id: str) -> str | None:
+        found = await self._db.one("output", run_id=run_id)
+        return None if found is None else str(found[0])
+
+    async def insert_payload(self, payload: Payload) -> None:
+        await self._db.run(
+            "insert_payload",
+            run_id=payload.run_id,
+            payload=payload.payload,
+            inbound=payload.inbound,
+        )
+
+    async def payload(self, run_id: str) -> Payload | None:
+        found = await self._db.one("payload", run_id=run_id)
+        return None if found is None else Payload(*found)
+
+    async def copy_payload(self, from_run_id: str, run_id: str) -> None:
+        """Give a retry what the first run was called with."""
+        await self._db.run("copy_payload", from_run_id=from_run_id, run_id=run_id)
+
+    async def context_size(self, run_id: str) -> tuple[int, int]:
+        """The last block's id (0: none) and the bytes of all blocks."""
+        found = await self._db.one("context_size", run_id=run_id)
+        return (0, 0) if found is None else (found[0], found[1])
+
+    async def add_context(self, block: ContextBlock) -> None:
+        await self._db.run(
+            "insert_context",
+            run_id=block.run_id,
+            id=block.id,
+            text=block.text,
+            created_at=block.created_at,
+        )
+
+    async def context_blocks(self, run_id: str) -> list[ContextBlock]:
+        """The scratchpad, the oldest block first."""
+        found = await self._db.all("context_blocks", run_id=run_id)
+        return [ContextBlock(*each) for each in found]
+
+    async def clear_context(self, run_id: str) -> None:
+        await self._db.run("clear_context", run_id=run_id)
+
+    async def sweep(self, before: Instant, keep: int, limit: int) -> int:
+        """Remove runs that ended before a time, except the `keep` newest of each task."""
+        return await self._db.run("sweep_runs", before=before, keep=keep, limit=limit)

@@ -1,0 +1,155 @@
+-- The outbox and the attempts made on it.
+
+-- name: insert_events
+-- attempt_at is set where the agent has a webhook that works: that event has to be tried at its
+-- time, whatever happens to this process. Others wait until a channel opens.
+INSERT INTO events (
+  id, agent_id, run_id, type, body, state, created_at, not_before, attempt_at, expires_at,
+  attempts, retry_reason, channel, settled_at, error
+) VALUES (
+  :id, :agent_id, :run_id, :type, :body, :state, :created_at, :not_before,
+  (SELECT :not_before FROM agents
+   WHERE id = :agent_id AND webhook_url IS NOT NULL AND webhook_disabled IS NULL),
+  :expires_at, 0, 'first_attempt', NULL, NULL, NULL
+)
+
+-- name: event
+SELECT {events} FROM events WHERE id = :event_id
+
+-- name: events_of_run
+SELECT {events} FROM events WHERE run_id = :run_id ORDER BY seq
+
+-- name: undelivered
+-- What goes to a socket when it opens: oldest first. A trigger that was polled long ago and
+-- never taken up counts as undelivered.
+SELECT {e.events}, p.run_id, p.payload, p.inbound
+FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
+WHERE e.agent_id = :agent_id AND e.seq > :after AND (
+  (e.state = 'pending' AND e.not_before <= :now)
+  OR (e.state = 'polled' AND e.settled_at <= :polled_before AND EXISTS (
+    SELECT 1 FROM runs r WHERE r.id = e.run_id AND r.status = 'pending'))
+)
+ORDER BY e.seq
+LIMIT :limit
+
+-- name: agents_to_attempt
+SELECT DISTINCT agent_id FROM events
+WHERE state = 'pending' AND attempt_at <= :now
+
+-- name: due_attempts
+-- Of each run only its oldest event that is not settled, so that a run's events keep their order.
+SELECT {e.events}, p.run_id, p.payload, p.inbound
+FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
+WHERE e.agent_id = :agent_id AND e.state = 'pending' AND e.attempt_at <= :now
+  AND e.not_before <= :now
+  AND NOT EXISTS (
+    SELECT 1 FROM events o
+    WHERE o.run_id = e.run_id AND o.seq < e.seq AND o.state IN ('held', 'pending'))
+ORDER BY e.seq
+LIMIT :limit
+
+-- name: next_attempt_at
+SELECT min(attempt_at) FROM events
+WHERE state = 'pending' AND attempt_at > :now
+
+-- name: next_release_at
+-- The next retry of a run that becomes due for an agent without a webhook.
+SELECT min(not_before) FROM events
+WHERE state = 'pending' AND not_before > :now
+
+-- name: agents_released
+SELECT DISTINCT agent_id FROM events
+WHERE state = 'pending' AND not_before > :since AND not_before <= :now
+
+-- name: settle_events
+UPDATE events SET state = :state, channel = :channel, settled_at = :at, attempt_at = NULL,
+  error = :error
+WHERE id = :id AND state = :expected
+
+-- name: schedule_attempt
+UPDATE events SET attempts = :attempts, attempt_at = :attempt_at, retry_reason = :retry_reason,
+  error = :error
+WHERE id = :event_id AND state = 'pending'
+
+-- name: release_event
+UPDATE events SET state = 'pending', not_before = :now, expires_at = :expires_at, attempt_at =
+  (SELECT :now FROM agents a
+   WHERE a.id = events.agent_id AND a.webhook_url IS NOT NULL AND a.webhook_disabled IS NULL)
+WHERE run_id = :run_id AND state = 'held'
+
+-- name: replay_event
+UPDATE events SET state = 'pending', not_before = :now, attempts = 0, settled_at = NULL,
+  channel = NULL, error = NULL, retry_reason = 'first_attempt', expires_at = :expires_at,
+  attempt_at =
+  (SELECT :now FROM agents a
+   WHERE a.id = events.agent_id AND a.webhook_url IS NOT NULL AND a.webhook_disabled IS NULL)
+WHERE id = :event_id AND state = :expected
+
+-- name: webhook_opened
+-- The agent has a working webhook now: what waits for it is tried.
+UPDATE events SET attempt_at = CASE
+  WHEN not_before > :now THEN not_before ELSE :now END
+WHERE agent_id = :agent_id AND state = 'pending' AND attempt_at IS NULL
+
+-- name: webhook_closed
+UPDATE events SET attempt_at = NULL WHERE agent_id = :agent_id AND state = 'pending'
+
+-- name: expired_events
+SELECT {events} FROM events
+WHERE state IN ('held', 'pending') AND expires_at <= :now
+ORDER BY expires_at
+LIMIT :limit
+
+-- name: next_expiry
+SELECT min(expires_at) FROM events
+WHERE state IN ('held', 'pending') AND expires_at IS NOT NULL
+
+-- name: triggers_to_poll
+SELECT {e.events}, p.run_id, p.payload, p.inbound
+FROM events e
+JOIN runs r ON r.id = e.run_id
+LEFT JOIN run_payloads p ON p.run_id = e.run_id
+WHERE e.agent_id = :agent_id AND e.type = 'task_trigger' AND r.status = 'pending'
+  AND ((e.state = 'pending' AND e.not_before <= :now)
+    OR (e.state = 'polled' AND e.settled_at <= :polled_before))
+ORDER BY e.seq
+LIMIT :limit
+
+-- name: feed
+-- All events of an agent after one it knows.
+SELECT {e.events}, p.run_id, p.payload, p.inbound
+FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
+WHERE e.agent_id = :agent_id AND e.seq > :after AND e.state <> 'held' AND e.not_before <= :now
+ORDER BY e.seq
+LIMIT :limit
+
+-- name: feed_open
+-- The events of an agent that nobody has acknowledged.
+SELECT {e.events}, p.run_id, p.payload, p.inbound
+FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
+WHERE e.agent_id = :agent_id AND e.state IN ('pending', 'polled') AND e.not_before <= :now
+ORDER BY e.seq
+LIMIT :limit
+
+-- name: insert_deliveries
+INSERT INTO deliveries ({deliveries}) VALUES ({values_of_deliveries})
+
+-- name: delivery
+SELECT {deliveries} FROM deliveries WHERE id = :delivery_id
+
+-- name: deliveries_of_event
+SELECT {deliveries} FROM deliveries WHERE event_id = :event_id ORDER BY created_at, id
+
+-- name: deliveries_of_owner
+SELECT {d.deliveries} FROM deliveries d JOIN agents a ON a.id = d.agent_id
+WHERE a.owner_id = :owner_id AND (:agent_id IS NULL OR d.agent_id = :agent_id)
+  AND (:event_id IS NULL OR d.event_id = :event_id) AND d.id < :before
+ORDER BY d.id DESC
+LIMIT :limit
+
+-- name: sweep_events
+DELETE FROM events WHERE seq IN (
+  SELECT seq FROM events
+  WHERE created_at <= :before AND state IN ('acknowledged', 'dead', 'polled')
+  ORDER BY seq LIMIT :limit
+)

@@ -1,0 +1,80 @@
+-- Tasks: the schedules. next_fire_at is kept while a task is paused, so that a fire that does
+-- not run gets its entry too.
+
+-- name: insert_task
+INSERT INTO tasks ({tasks}) VALUES ({values_of_tasks})
+
+-- name: task
+SELECT {tasks} FROM tasks WHERE id = :task_id
+
+-- name: task_by_trigger
+SELECT {tasks} FROM tasks WHERE trigger_id = :trigger_id AND deleted_at IS NULL
+
+-- name: tasks_of_agent
+SELECT {tasks} FROM tasks
+WHERE agent_id = :agent_id AND deleted_at IS NULL
+ORDER BY created_at, id
+
+-- name: count_tasks
+-- What an agent has made itself: all that stand, and all since a time (removed ones count, so
+-- that removing does not buy a new allowance).
+SELECT
+  count(*) FILTER (WHERE deleted_at IS NULL),
+  count(*) FILTER (WHERE created_at > :since)
+FROM tasks
+WHERE agent_id = :agent_id AND created_by = 'agent'
+
+-- name: oldest_created_since
+SELECT min(created_at) FROM tasks
+WHERE agent_id = :agent_id AND created_by = 'agent' AND created_at > :since
+
+-- name: update_task
+UPDATE tasks SET
+  name = :name, description = :description, prompt = :prompt, schedule = :schedule,
+  trigger_type = :trigger_type, timezone = :timezone, run_at = :run_at, starts_at = :starts_at,
+  ends_at = :ends_at, spread_s = :spread_s, overlap = :overlap, catch_up = :catch_up,
+  catch_up_window_s = :catch_up_window_s, useful_until = :useful_until, timeout_s = :timeout_s,
+  max_attempts = :max_attempts, idempotent = :idempotent,
+  pause_after_failures = :pause_after_failures, enabled = :enabled, pause_reason = :pause_reason,
+  trigger_id = :trigger_id, verify = :verify, verify_secret = :verify_secret,
+  next_fire_at = :next_fire_at, fired_until = :fired_until, failures = :failures,
+  updated_at = :updated_at, deleted_at = :deleted_at
+WHERE id = :id
+
+-- name: due_tasks
+-- The tasks whose next fire has come, the longest due first, and whether they are busy.
+SELECT {t.tasks}, EXISTS (
+  SELECT 1 FROM runs r WHERE r.task_id = t.id AND r.status IN ('pending', 'running', 'waiting'))
+FROM tasks t
+WHERE t.next_fire_at <= :now
+ORDER BY t.next_fire_at
+LIMIT :limit
+
+-- name: next_fire_at
+SELECT min(next_fire_at) FROM tasks WHERE next_fire_at IS NOT NULL
+
+-- name: advance_task
+-- Guarded by the fire that was seen, so that of two nodes one wins.
+UPDATE tasks SET next_fire_at = :next_fire_at, fired_until = :fired_until, enabled = :enabled
+WHERE id = :id AND next_fire_at = :seen
+
+-- name: set_outcome
+UPDATE tasks SET last_run_status = :status, failures = :failures WHERE id = :task_id
+
+-- name: set_paused
+UPDATE tasks SET enabled = :enabled, pause_reason = :pause_reason, failures = :failures,
+  updated_at = :now
+WHERE id = :task_id
+
+-- name: trigger_call
+SELECT run_id, event_id FROM trigger_calls
+WHERE task_id = :task_id AND dedupe_key = :dedupe_key AND created_at > :since
+
+-- name: insert_trigger_call
+INSERT INTO trigger_calls (task_id, dedupe_key, run_id, event_id, created_at)
+VALUES (:task_id, :dedupe_key, :run_id, :event_id, :created_at)
+ON CONFLICT (task_id, dedupe_key) DO UPDATE SET
+  run_id = excluded.run_id, event_id = excluded.event_id, created_at = excluded.created_at
+
+-- name: sweep_trigger_calls
+DELETE FROM trigger_calls WHERE created_at <= :before

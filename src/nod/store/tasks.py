@@ -1,0 +1,123 @@
+"""Tasks in the store."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import NamedTuple
+
+from nod.domain.instant import Instant
+from nod.domain.model import Task
+from nod.domain.states import RunStatus
+from nod.store.port import Connection
+from nod.store.rows import row
+
+_UPDATED = tuple(
+    each.name
+    for each in fields(Task)
+    if each.name not in {"agent_id", "last_run_status", "created_by", "created_at"}
+)
+
+
+class DueTask(NamedTuple):
+    """A task whose fire has come; `busy` when an earlier run of it has not ended."""
+
+    task: Task
+    busy: bool
+
+
+class Advance(NamedTuple):
+    """A task's step to its next fire, in the order of the statement's values."""
+
+    next_fire_at: Instant | None
+    fired_until: Instant
+    enabled: bool
+    id: str
+    seen: Instant
+
+
+class TriggerCall(NamedTuple):
+    """What an earlier call with the same key made."""
+
+    run_id: str
+    event_id: str
+
+
+class Tasks:
+    """The verbs on tasks."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def insert(self, task: Task) -> None:
+        await self._db.many("insert_task", [row(task)])
+
+    async def get(self, task_id: str) -> Task | None:
+        """The task, also a removed one (history names it)."""
+        found = await self._db.one("task", task_id=task_id)
+        return None if found is None else Task(*found)
+
+    async def by_trigger(self, trigger_id: str) -> Task | None:
+        found = await self._db.one("task_by_trigger", trigger_id=trigger_id)
+        return None if found is None else Task(*found)
+
+    async def of_agent(self, agent_id: str) -> list[Task]:
+        """The agent's tasks, the oldest first."""
+        return [Task(*each) for each in await self._db.all("tasks_of_agent", agent_id=agent_id)]
+
+    async def count_created(self, agent_id: str, since: Instant) -> tuple[int, int]:
+        """How many tasks the agent has made itself: that stand now, and since a time."""
+        found = await self._db.one("count_tasks", agent_id=agent_id, since=since)
+        return (0, 0) if found is None else (found[0], found[1])
+
+    async def oldest_created(self, agent_id: str, since: Instant) -> Instant | None:
+        found = await self._db.one("oldest_created_since", agent_id=agent_id, since=since)
+        return None if found is None else found[0]
+
+    async def update(self, task: Task) -> None:
+        """Write the fields that an edit may change."""
+        await self._db.run("update_task", **{name: getattr(task, name) for name in _UPDATED})
+
+    async def due(self, now: Instant, limit: int) -> list[DueTask]:
+        """The tasks whose next fire is at or before `now`, the longest due first."""
+        found = await self._db.all("due_tasks", now=now, limit=limit)
+        return [DueTask(Task(*each[:-1]), bool(each[-1])) for each in found]
+
+    async def next_fire_at(self) -> Instant | None:
+        """When the next fire of any task is."""
+        found = await self._db.one("next_fire_at")
+        return None if found is None else found[0]
+
+    async def advance(self, steps: Sequence[Advance]) -> None:
+        await self._db.many("advance_task", steps)
+
+    async def set_outcome(self, task_id: str, status: RunStatus, failures: int) -> None:
+        await self._db.run("set_outcome", task_id=task_id, status=status, failures=failures)
+
+    async def set_paused(self, task: Task, now: Instant) -> None:
+        """Write `enabled`, `pause_reason` and `failures` of the task."""
+        await self._db.run(
+            "set_paused",
+            task_id=task.id,
+            enabled=task.enabled,
+            pause_reason=task.pause_reason,
+            failures=task.failures,
+            now=now,
+        )
+
+    async def trigger_call(self, task_id: str, key: str, since: Instant) -> TriggerCall | None:
+        found = await self._db.one("trigger_call", task_id=task_id, dedupe_key=key, since=since)
+        return None if found is None else TriggerCall(*found)
+
+    async def remember_call(self, task_id: str, key: str, call: TriggerCall, now: Instant) -> None:
+        await self._db.run(
+            "insert_trigger_call",
+            task_id=task_id,
+            dedupe_key=key,
+            run_id=call.run_id,
+            event_id=call.event_id,
+            created_at=now,
+        )
+
+    async def sweep_calls(self, before: Instant) -> int:
+        return await self._db.run("sweep_trigger_calls", before=before)
