@@ -170,7 +170,7 @@ def _ascending(read_rule: Rule, timezone: str, after: Instant) -> Iterator[Insta
     while midnight(start, timezone)[1] > after:
         start -= 1
     held: set[Instant] = set()
-    day = read_rule.next_day(start, _LAST_DATE)
+    day = read_rule.next_day(max(start, _FIRST_DATE), _LAST_DATE)
     while day is not None:
         bound = midnight(day + 1, timezone)[0]
         ready = _merged(_of_date(read_rule, timezone, day), held)
@@ -190,7 +190,7 @@ def _descending(read_rule: Rule, timezone: str, until: Instant) -> Iterator[Inst
     while midnight(start + 1, timezone)[0] <= until:
         start += 1
     held: set[Instant] = set()
-    day = read_rule.previous_day(start, _FIRST_DATE)
+    day = read_rule.previous_day(min(start, _LAST_DATE), _FIRST_DATE)
     while day is not None:
         bound = midnight(day, timezone)[1]
         ready = _merged(_of_date(read_rule, timezone, day), held)
