@@ -1,0 +1,1 @@
+"""The command line. `main.py` lists the commands; each lives in a module that is imported late."""

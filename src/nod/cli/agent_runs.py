@@ -1,0 +1,147 @@
+"""`nod runs` and `nod context`: the runs of the agent's tasks, and their scratchpads."""
+
+from itertools import islice
+
+import click
+
+from nod.cli.output import as_json, moment, show_fields, show_json, show_table, show_text, words
+from nod.cli.reading import (
+    in_run,
+    mark_output_set,
+    needed_run,
+    stdin_or_file,
+    task_named,
+    text_or_stdin,
+)
+from nod.client.client import Client
+from nod.client.types import Run, RunResult
+
+
+@click.group()
+def runs() -> None:
+    """Runs of this agent's tasks."""
+
+
+@runs.command("list")
+@click.argument("task", required=False)
+@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@as_json
+def list_(task: str | None, limit: int, json_: bool) -> None:
+    """Lists the newest runs: of TASK (an id or a name), or of all tasks."""
+    with Client() as client:
+        found = _newest(client, task, limit)
+    if json_:
+        show_json(found)
+        return
+    rows = [
+        [
+            run["id"],
+            run.get("task_name") or run["task_id"],
+            run["status"],
+            moment(run.get("scheduled_for")),
+            words(run.get("error") or run.get("reason") or run["summary"])[:80],
+        ]
+        for run in found
+    ]
+    show_table(("ID", "TASK", "STATUS", "DUE", "RESULT"), rows, "no runs yet")
+
+
+def _newest(client: Client, task: str | None, limit: int) -> list[Run]:
+    if task is not None:
+        return list(islice(client.runs(task_named(client, task)), limit))
+    each = (islice(client.runs(found["id"]), limit) for found in client.tasks())
+    found = [run for page in each for run in page]
+    return sorted(found, key=lambda run: run.get("scheduled_for", ""), reverse=True)[:limit]
+
+
+@runs.command()
+@click.argument("run_id", metavar="RUN", envvar="NOD_RUN_ID")
+@as_json
+def show(run_id: str, json_: bool) -> None:
+    """Shows one run with its full deliverable. RUN defaults to NOD_RUN_ID."""
+    with Client() as client:
+        run = client.run(run_id)
+    if json_:
+        show_json(run)
+        return
+    show_fields(_about(run))
+    if run["summary"]:
+        click.echo()
+        show_text(run["summary"])
+
+
+@runs.command()
+@click.argument("run_id", metavar="RUN", envvar="NOD_RUN_ID")
+@click.option("--failed", is_flag=True, help="The run has failed.")
+@click.option("--summary", help="The result in at most 1,000 characters; `-` reads standard input.")
+@as_json
+def complete(run_id: str, failed: bool, summary: str | None, json_: bool) -> None:
+    """Reports a run as completed, or as failed. RUN defaults to NOD_RUN_ID."""
+    result: RunResult = "failed" if failed else "completed"
+    text = None if summary is None else text_or_stdin(summary)
+    with Client() as client:
+        done = client.complete_run(run_id, result, text)
+    if json_:
+        show_json(done)
+    else:
+        click.echo(f"{done['run_id']} {done['status']}")
+
+
+@runs.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("file", default="-")
+@as_json
+def output(run_id: str, file: str, json_: bool) -> None:
+    """Makes FILE, or standard input, the full deliverable of RUN."""
+    text = stdin_or_file(file)
+    with Client() as client:
+        client.put_output(run_id, text)
+    mark_output_set(run_id)
+    if json_:
+        show_json({"run_id": run_id, "bytes": len(text.encode())})
+
+
+@click.group()
+def context() -> None:
+    """The scratchpad of a run, which lasts until the run ends."""
+
+
+@context.command("add")
+@in_run
+@click.argument("text")
+@as_json
+def add_block(run_id: str | None, text: str, json_: bool) -> None:
+    """Adds TEXT to the scratchpad; `-` reads standard input."""
+    with Client() as client:
+        added = client.add_context(needed_run(run_id), text_or_stdin(text))
+    if json_:
+        show_json(added)
+
+
+@context.command("show")
+@in_run
+@as_json
+def show_blocks(run_id: str | None, json_: bool) -> None:
+    """Prints the scratchpad, oldest block first."""
+    with Client() as client:
+        found = client.context(needed_run(run_id))
+    if json_:
+        show_json(found)
+        return
+    for block in found["blocks"]:
+        show_text(block["text"])
+
+
+def _about(run: Run) -> list[tuple[str, str]]:
+    times = ("scheduled_for", "started_at", "finished_at")
+    shown = {"scheduled_for": "due", "started_at": "started", "finished_at": "finished"}
+    fields = [
+        ("id", run["id"]),
+        ("task", run.get("task_name") or run["task_id"]),
+        ("status", run["status"]),
+        ("delivery", run.get("delivery")),
+        ("error", run.get("error")),
+        ("reason", run.get("reason")),
+        *((shown[name], moment(run[name]) if run.get(name) else None) for name in times),  # type: ignore[literal-required]
+    ]
+    return [(name, str(value)) for name, value in fields if value]

@@ -1,0 +1,22 @@
+"""`nod-task-output`: the deliverable of the run this command runs in."""
+
+import click
+
+from nod.cli.failure import translated
+from nod.cli.reading import mark_output_set, needed_run, stdin_or_file
+from nod.client.client import Client
+from nod.version import __version__
+
+
+@click.command("nod-task-output", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("file", default="-")
+@click.option("--run", "run_id", envvar="NOD_RUN_ID", help="Default: NOD_RUN_ID.")
+@click.version_option(__version__, prog_name="nod-task-output")
+def main(file: str, run_id: str | None) -> None:
+    """Makes FILE, or standard input, the full deliverable of the run in NOD_RUN_ID (Markdown)."""
+    with translated():
+        run_id = needed_run(run_id)
+        text = stdin_or_file(file)
+        with Client() as client:
+            client.put_output(run_id, text)
+        mark_output_set(run_id)
