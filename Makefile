@@ -40,8 +40,15 @@ format: $(VENV)/.dev ## put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## the figures, side by side with peers
-	@$(BIN)/python -m bench
+$(VENV)-bench/.bench: requirements/bench.txt pyproject.toml
+	@echo "Setting up .venv-bench with Nod and its peers (once, about a minute) ..."
+	@test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/bench.txt
+	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check --quiet install --no-deps -e .
+	@touch $@
+
+bench: $(VENV)-bench/.bench ## the figures, side by side with peers (about ten minutes)
+	@$(VENV)-bench/bin/python -m bench $(BENCH)
 
 lock: ## write the lock files anew from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip -q install uv
@@ -51,4 +58,4 @@ lock: ## write the lock files anew from pyproject.toml
 	@rm -rf $(VENV)-lock
 
 clean: ## remove what the other commands made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
+	@rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

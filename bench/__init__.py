@@ -1,0 +1,1 @@
+"""Nod's figures, side by side with its nearest peers doing the same work on the same machine."""

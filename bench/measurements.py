@@ -1,0 +1,96 @@
+"""What is measured, with whom, and how much of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.contest import Column, Contestant, Measurement
+from bench.postgres import Databases
+
+PEERS_NOTE = (
+    "Peers start a job that does nothing, in their own process. Nod stores a run and an event and\n"
+    "pushes it over a WebSocket to an agent in another process; its figure is the arrival there."
+)
+
+
+def measurements(databases: Databases, directory: Path, *, quick: bool) -> Sequence[Measurement]:
+    """All measurements; a quick one does a tenth of the work."""
+    part = 10 if quick else 1
+    return [
+        herd(contestants(databases, directory), 10_000 // part),
+        trigger(contestants(databases, directory), 500 // part),
+        throughput(contestants(databases, directory), 8_000 // part),
+    ]
+
+
+def contestants(databases: Databases, directory: Path) -> list[Contestant]:
+    """Nod and its nearest peers. A peer that needs a newer Python is left out on an older one."""
+
+    def file() -> str:
+        return str(Path(tempfile.mkdtemp(dir=directory)) / "jobs.db")
+
+    everyone = [
+        Contestant("PgQueuer, PostgreSQL", "bench.peers.pgqueuer", databases.fresh),
+        Contestant("Oban for Python, PostgreSQL", "bench.peers.oban", databases.fresh),
+        Contestant("APScheduler, SQLite", "bench.peers.apscheduler", file),
+        Contestant("APScheduler, memory (not durable)", "bench.peers.apscheduler", str),
+    ]
+    return [one for one in everyone if one.module != "bench.peers.oban" or installed("oban")]
+
+
+def installed(module: str) -> bool:
+    """Whether this Python has the module."""
+    return importlib.util.find_spec(module) is not None
+
+
+def herd(contestants: Sequence[Contestant], jobs: int) -> Measurement:
+    """Everything due at once."""
+    return Measurement(
+        name="herd",
+        title=f"herd: {jobs:,} jobs due in the same second; seconds late",
+        columns=[
+            Column("first", "first", 2),
+            Column("p50", "p50", 2),
+            Column("p99", "p99", 2),
+            Column("max", "last", 2),
+            Column("rate", "jobs/s"),
+            Column("lost", "lost"),
+            Column("doubled", "doubled"),
+        ],
+        contestants=contestants,
+        jobs=jobs,
+        callers=100,
+        notes=[PEERS_NOTE, "Nod's agents are 100, each on a connection of its own."],
+    )
+
+
+def trigger(contestants: Sequence[Contestant], calls: int) -> Measurement:
+    """The way of one call through an idle system."""
+    return Measurement(
+        name="trigger",
+        title=f"trigger: {calls} calls one after another, from call to start; milliseconds",
+        columns=[Column("p50", "p50", 2), Column("p99", "p99", 2), Column("max", "max", 2)],
+        contestants=contestants,
+        jobs=calls,
+        callers=1,
+        notes=[PEERS_NOTE],
+    )
+
+
+def throughput(contestants: Sequence[Contestant], calls: int) -> Measurement:
+    """Many callers at once, each call durable by itself."""
+    return Measurement(
+        name="throughput",
+        title=f"throughput: {calls:,} calls by 32 callers together, each call durable; per second",
+        columns=[Column("accepted", "accepted"), Column("completed", "completed")],
+        contestants=contestants,
+        jobs=calls,
+        callers=32,
+        notes=[
+            "Nod: calls over HTTP; completed when the agent's call that ends the run is answered.",
+            "Peers: calls within the process; completed when the job has started.",
+        ],
+    )
