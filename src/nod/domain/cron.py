@@ -105,17 +105,18 @@ def rule(expr: str) -> Rule:
             f"The schedule {expr[:64]!r} has {len(fields)} fields; cron needs five: minute, hour,"
             f" day of the month, month, weekday. {_EXAMPLE}"
         )
-    minutes, hours, _, months, _ = (
-        _values(field, part) for (field, *_), part in zip(_FIELDS, fields, strict=True)
-    )
+    fields = tuple(map(_field, range(len(_FIELDS)), fields))
+    matcher = _matcher(fields)
     read = Rule(
         text=text,
         fields=fields,
-        minutes=tuple(60 * hour + minute for hour in sorted(hours) for minute in sorted(minutes)),
+        minutes=tuple(
+            sorted(60 * hour + minute for hour in matcher.hours for minute in matcher.minutes)
+        ),
         fixed=not fields[0].startswith("*") and not fields[1].startswith("*"),
-        months=frozenset(months),
+        months=frozenset(matcher.months),
         either=not fields[2].startswith("*") and not fields[4].startswith("*"),
-        matcher=_matcher(fields),
+        matcher=matcher,
     )
     if read.next_day(*(day.toordinal() for day in _CYCLE)) is None:
         raise _impossible(fields)
@@ -141,19 +142,26 @@ def _normal_form(expr: str) -> str:
     return shortcut
 
 
-def _values(field: Field, part: str) -> set[int]:
-    """The plain values of one field. Raises InvalidInput naming the field."""
+def _field(place: int, part: str) -> str:
+    """One field, by its place, as cronsim shall read it. Raises InvalidInput naming the field."""
+    field, name, allowed = _FIELDS[place]
     try:
         # cronsim reads "L/2" as "L"; nobody who writes it means that.
         if re.search(r"[LW]/", part):
             raise CronSimError
-        return {item for item in field.parse(part) if isinstance(item, int)}
+        field.parse(part)
     except CronSimError:
-        _, name, allowed = _FIELDS[field - Field.MINUTE]
         raise InvalidInput(
             f"The {name} {part[:64]!r} cannot be read; it may be {allowed}, a star, a rising range"
             f" (2-5), a step (*/2) or a list (2,5). {_EXAMPLE}"
         ) from None
+    return ",".join(_without_idle_step(field, item) for item in part.split(","))
+
+
+def _without_idle_step(field: Field, item: str) -> str:
+    """cronsim takes "5-5/2" for "5/2", from 5 to the end; crontab(5) means 5 alone."""
+    span, _, _ = item.partition("/")
+    return span if "-" in span and len(field.parse(span)) == 1 else item
 
 
 def _matcher(fields: tuple[str, ...]) -> CronSim:

@@ -139,17 +139,17 @@ def preview(
     check_timezone(timezone)
     upcoming: tuple[Instant, ...]
     notes: tuple[str, ...] = ()
-    match trigger_type(schedule):
-        case "event":
-            upcoming, description = (), "Each time its trigger address is called"
-        case "once":
-            upcoming = () if run_at is None or run_at <= start else (run_at,)
-            description = "Once, at its run_at time" if run_at is None else _once(run_at, timezone)
-        case "scheduled":
-            schedule = check_cron(schedule)
-            upcoming = tuple(islice(_ascending(rule(schedule), timezone, start), count))
-            description = words.describe(schedule)
-            notes = words.notes(schedule, timezone, upcoming)
+    kind = trigger_type(schedule)
+    if kind == "event":
+        upcoming, description = (), "Each time its trigger address is called"
+    elif kind == "once":
+        upcoming = () if run_at is None or run_at <= start else (run_at,)
+        description = "Once, at its run_at time" if run_at is None else _once(run_at, timezone)
+    else:
+        schedule = check_cron(schedule)
+        upcoming = tuple(islice(_ascending(rule(schedule), timezone, start), count))
+        description = words.describe(schedule)
+        notes = words.notes(schedule, timezone, upcoming)
     shown = tuple(local(at, timezone).isoformat(timespec="seconds") for at in upcoming)
     return Preview(schedule, timezone, description, upcoming, shown, notes)
 

@@ -1,7 +1,7 @@
 """`useful_until`: until when a fire's result is still wanted, as a duration or a time of day."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from nod.domain.errors import InvalidInput
 from nod.domain.instant import SECOND, Instant
@@ -59,12 +59,12 @@ def useful_until_at(spec: str, scheduled_for: Instant, timezone: str) -> Instant
     at = _TIME_OF_DAY.fullmatch(spec)
     if at is None:
         return scheduled_for + _seconds(spec.upper()) * SECOND
-    today = local(scheduled_for, timezone).replace(tzinfo=None)
-    first = datetime.combine(today, datetime.min.time()) - timedelta(days=1)
+    today = datetime.combine(local(scheduled_for, timezone), time())
     of_day = timedelta(hours=int(at[1]), minutes=int(at[2]))
+    # The day before, because a clock put back over midnight shows its last hour once more.
     return min(
         instant
-        for days in range(4)
-        for instant in read(first + timedelta(days=days) + of_day, timezone).instants
+        for days in (-1, 0, 1)
+        for instant in read(today + timedelta(days=days) + of_day, timezone).instants
         if instant > scheduled_for
     )

@@ -151,7 +151,7 @@ def _clock_note(read: Rule, timezone: str, change: Change) -> str | None:
     verb = "skips" if shift > 0 else "repeats"
     effect = _effect(shift, len(times), bridged=read.bridges(shift), after=change.after)
     return (
-        f"On {change.before:%Y-%m-%d} the clock {verb} {first:%H:%M} to {last:%H:%M} in {timezone};"
+        f"On {first:%Y-%m-%d} the clock {verb} {first:%H:%M} to {last:%H:%M} in {timezone};"
         f" {_fires(times)} {effect}."
     )
 
