@@ -14,7 +14,7 @@ DAY = 24 * HOUR
 
 
 def _limit(default: int, meaning: str) -> int:
-    return field(default=default, metadata={"meaning": meaning})  # type: ignore[no-any-return]
+    return field(default=default, metadata={"meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Limits:
     frame_bytes: int = _limit(8 * MIB, "one WebSocket frame from an agent")
     image_bytes: int = _limit(5 * MIB, "one image, decoded")
     json_depth: int = _limit(64, "levels of nesting in JSON that Nod reads")
+    form_fields: int = _limit(1_000, "fields of a form post to a trigger")
 
     # texts
     name_chars: int = _limit(200, "name of an agent, a task or a person")
@@ -54,6 +55,8 @@ class Limits:
     open_decisions: int = _limit(100, "decisions of one agent that wait for an answer")
     page_items: int = _limit(100, "items of one page of a list, the most that ?limit= may ask")
     connections_per_agent: int = _limit(10, "WebSocket connections of one agent")
+    password_min_chars: int = _limit(8, "shortest password of an account")
+    password_chars: int = _limit(1_000, "longest password of an account")
     login_attempts: int = _limit(10, "failed logins of one account in 15 minutes")
 
     # runs
@@ -83,6 +86,7 @@ class Limits:
     webhook_timeout_s: int = _limit(30, "time for a webhook endpoint to answer")
     webhook_answer_bytes: int = _limit(2 * KIB, "part of a webhook's answer that is kept")
     webhook_parallel: int = _limit(8, "webhook calls to one agent at the same time")
+    webhook_connections: int = _limit(500, "webhook calls at the same time, and hosts kept open")
     webhook_tell_s: int = _limit(HOUR, "failing time after which the owner is told")
     webhook_disable_s: int = _limit(5 * DAY, "failing time after which an endpoint is disabled")
     secret_overlap_s: int = _limit(DAY, "how long the old secret works after a rotation")

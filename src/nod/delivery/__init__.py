@@ -1,0 +1,1 @@
+"""How bytes reach an agent: open sockets, webhooks, their signatures and where they may go."""

@@ -1,0 +1,100 @@
+"""The server's own key: where it comes from, and what it encrypts and signs.
+
+Everything is derived from one secret, `NOD_SECRET_KEY` or the file `secret.key` in the data
+directory. Whoever has it can read the stored webhook keys and make logins, so it belongs into no
+backup that others read; without it, agents must be given new secrets.
+"""
+
+import base64
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from nod.domain.errors import InvalidInput, NodError
+
+_FILE = "secret.key"
+_MIN_CHARS = 32
+_HOW = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
+class WrongSecretKey(NodError):  # noqa: N818 - named as the other errors of the tree
+    """Something stored was encrypted with another key than the one in use now."""
+
+
+def load_secret_key(configured: str | None, data_dir: Path) -> bytes:
+    """The server's secret key: `configured` (NOD_SECRET_KEY) if set, else the key file's.
+
+    The file is made on the first start; processes that start at the same moment agree on one.
+    Raises InvalidInput when the key is too short, and OSError when the file cannot be used.
+    """
+    if configured:
+        return _checked(configured, "NOD_SECRET_KEY")
+    path = data_dir / _FILE
+    if not path.exists():
+        _create(path)
+    return _checked(path.read_text(encoding="utf-8"), str(path))
+
+
+def _checked(text: str, origin: str) -> bytes:
+    key = text.strip()
+    if len(key) < _MIN_CHARS:
+        raise InvalidInput(
+            f"{origin} must have at least {_MIN_CHARS} characters and has {len(key)}; {_HOW}"
+        )
+    return key.encode()
+
+
+def _create(path: Path) -> None:
+    """Write a new key to `path`, unless another process was faster.
+
+    The file appears under its name only when it is complete: a link to an existing name fails,
+    so the first one wins, and nobody ever reads half a key.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{_FILE}.{os.getpid()}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()
+
+
+class Vault:
+    """Encrypts what is stored and derives the keys of other uses, all from the secret key."""
+
+    def __init__(self, secret_key: bytes) -> None:
+        self._secret_key = secret_key
+        self._fernet = Fernet(base64.urlsafe_b64encode(self.derive("stored secrets")))
+
+    def seal(self, plain: bytes | str) -> str:
+        """Encrypt, as text that can be stored; sealing twice gives two different texts."""
+        data = plain.encode() if isinstance(plain, str) else plain
+        return self._fernet.encrypt(data).decode()
+
+    def open(self, sealed: str) -> bytes:
+        """What was sealed. Raises WrongSecretKey if it was not sealed with this secret key."""
+        try:
+            return self._fernet.decrypt(sealed.encode())
+        except InvalidToken:
+            raise WrongSecretKey(
+                "a stored secret cannot be read with the present NOD_SECRET_KEY; put the former"
+                f" key (or the file {_FILE}) back, or give the agents new secrets"
+            ) from None
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose; those of two purposes tell nothing of each other.
+
+        HKDF with SHA-256, RFC 5869.
+        """
+        kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"nod/" + purpose.encode())
+        return kdf.derive(self._secret_key)
