@@ -1,0 +1,20 @@
+"""Texts from outside: how long they may be, and which there have to be."""
+
+from nod.domain.errors import InvalidInput
+
+
+def required(text: str, field: str, most: int) -> str:
+    """The text without surrounding space. Raises InvalidInput when nothing is left or too much."""
+    found = limited(text.strip(), field, most)
+    if not found:
+        raise InvalidInput(f"{field} is missing; give it at least one character")
+    return found
+
+
+def limited(text: str, field: str, most: int) -> str:
+    """The text as it is. Raises InvalidInput when it has more than `most` characters."""
+    if len(text) > most:
+        raise InvalidInput(f"{field} has {len(text)} characters; at most {most} fit")
+    if "\0" in text:  # PostgreSQL stores no text with it
+        raise InvalidInput(f"{field} holds a NUL character, which cannot be stored; remove it")
+    return text

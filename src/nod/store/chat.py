@@ -1,0 +1,281 @@
+"""Conversations, messages, pictures, decisions and activity in the store."""
+
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from nod.domain.decisions import closed, make_decision
+from nod.domain.instant import Instant
+from nod.domain.model import (
+    Activity,
+    Author,
+    Conversation,
+    Decision,
+    Image,
+    Message,
+    MessageKind,
+    Run,
+    Task,
+    new_id,
+)
+from nod.store.port import Connection
+from nod.store.rows import row
+
+_WRITTEN = tuple(each.name for each in fields(Message) if each.name != "seq")
+
+NEWEST = 1 << 62  # above every seq
+LAST_ID = "z"  # above every id
+
+
+class Report(NamedTuple):
+    """What a message may carry beside its text."""
+
+    title: str | None = None
+    description: str | None = None
+    image_id: str | None = None
+
+
+PLAIN = Report()
+
+
+def make_message(
+    now: Instant,
+    conversation: Conversation,
+    author: Author,
+    kind: MessageKind,
+    text: str,
+    report: Report = PLAIN,
+    *,
+    run_id: str | None = None,
+    decision_id: str | None = None,
+    reply_to_id: str | None = None,
+) -> Message:
+    """One bubble of a conversation, not stored yet."""
+    return Message(
+        seq=0,  # the database counts
+        id=new_id("msg", now),
+        conversation_id=conversation.id,
+        agent_id=conversation.agent_id,
+        author=author,
+        kind=kind,
+        text=text,
+        title=report.title,
+        description=report.description,
+        image_id=report.image_id,
+        run_id=run_id,
+        decision_id=decision_id,
+        reply_to_id=reply_to_id,
+        event_id=None,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _values(message: Message) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in _WRITTEN}
+
+
+class Chat:
+    """The verbs on what people and agents say to each other."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    # conversations
+
+    async def insert_conversation(self, conversation: Conversation) -> None:
+        await self._db.many("insert_conversation", [row(conversation)])
+
+    async def conversation(self, conversation_id: str) -> Conversation | None:
+        found = await self._db.one("conversation", conversation_id=conversation_id)
+        return None if found is None else Conversation(*found)
+
+    async def default_conversation(self, agent_id: str) -> Conversation:
+        """The conversation that was made with the agent. Raises LookupError for no agent."""
+        found = await self._db.one("default_conversation", agent_id=agent_id)
+        if found is None:
+            raise LookupError(f"no conversation of {agent_id}")
+        return Conversation(*found)
+
+    async def conversations_of(self, owner_id: str) -> list[Conversation]:
+        """The conversations of a person with all agents, the oldest first."""
+        found = await self._db.all("conversations_of_owner", owner_id=owner_id)
+        return [Conversation(*each) for each in found]
+
+    # messages
+
+    async def add_message(self, message: Message) -> Message:
+        """Store the message; it comes back with its seq."""
+        found = await self._db.one("insert_message", **_values(message))
+        return message if found is None else replace(message, seq=found[0])
+
+    async def put_bubble(
+        self,
+        run: Run,
+        text: str,
+        now: Instant,
+        report: Report = PLAIN,
+        conversation: Conversation | None = None,
+    ) -> Message:
+        """Make or update the one task bubble of a run. An empty text leaves what stands there."""
+        where = conversation or await self.default_conversation(run.agent_id)
+        bubble = make_message(now, where, "agent", "task", text, report, run_id=run.id)
+        found = await self._db.one("put_bubble", **_values(bubble))
+        return bubble if found is None else Message(*found)
+
+    async def add_notice(self, agent_id: str, text: str, now: Instant) -> Message:
+        """Let Nod itself say something in the agent's conversation."""
+        where = await self.default_conversation(agent_id)
+        return await self.add_message(make_message(now, where, "nod", "notice", text))
+
+    async def message(self, message_id: str) -> Message | None:
+        found = await self._db.one("message", message_id=message_id)
+        return None if found is None else Message(*found)
+
+    async def messages(
+        self, conversation_id: str, limit: int, before: int = NEWEST
+    ) -> list[Message]:
+        """Newest first, those with a seq below `before`."""
+        found = await self._db.all(
+            "messages_of_conversation",
+            conversation_id=conversation_id,
+            before=before,
+            limit=limit,
+        )
+        return [Message(*each) for each in found]
+
+    async def texts_of_run(self, run_id: str) -> list[str]:
+        """What the agent wrote in messages that named the run, the oldest first."""
+        return [each[0] for each in await self._db.all("texts_of_run", run_id=run_id)]
+
+    async def insert_image(self, image: Image) -> None:
+        await self._db.many("insert_image", [row(image)])
+
+    async def image(self, image_id: str) -> Image | None:
+        found = await self._db.one("image", image_id=image_id)
+        return None if found is None else Image(*found)
+
+    # decisions
+
+    async def ask(self, decision: Decision) -> Message:
+        """Store a question, and the message that shows it in its conversation."""
+        await self._db.many("insert_decision", [row(decision)])
+        where = Conversation(decision.conversation_id, decision.agent_id, "", decision.created_at)
+        message = make_message(
+            decision.created_at,
+            where,
+            "nod" if decision.kind == "still_wanted" else "agent",
+            "decision",
+            decision.title,
+            run_id=decision.run_id,
+            decision_id=decision.id,
+        )
+        return await self.add_message(message)
+
+    async def ask_still_wanted(
+        self, task: Task, run: Run, now: Instant, expires_in_s: int
+    ) -> Decision:
+        """Ask the person whether a run that came too late is to be made all the same."""
+        where = await self.default_conversation(task.agent_id)
+        decision = make_decision(
+            now,
+            task.agent_id,
+            where.id,
+            "still_wanted",
+            f"{task.name}: still want it?",
+            expires_in_s,
+            description=f"It did not run: {run.reason or 'its time had passed'}.",
+            task_id=task.id,
+        )
+        await self.ask(decision)
+        return decision
+
+    async def decision(self, decision_id: str) -> Decision | None:
+        found = await self._db.one("decision", decision_id=decision_id)
+        return None if found is None else Decision(*found)
+
+    async def open_decisions(self, run_id: str) -> list[Decision]:
+        """The questions of a run that wait for an answer, the oldest first."""
+        found = await self._db.all("open_decisions", run_id=run_id)
+        return [Decision(*each) for each in found]
+
+    async def waiting_decisions(self, agent_id: str) -> list[Decision]:
+        """The agent's questions that wait for an answer, the one that expires next first."""
+        found = await self._db.all("waiting_decisions", agent_id=agent_id)
+        return [Decision(*each) for each in found]
+
+    async def count_open_decisions(self, agent_id: str) -> tuple[int, Instant | None]:
+        """How many questions of the agent wait, and when the next of them expires."""
+        found = await self._db.one("count_open_decisions", agent_id=agent_id)
+        return (0, None) if found is None else (found[0], found[1])
+
+    async def decisions_of(
+        self, owner_id: str, status: str | None, limit: int, before: str = LAST_ID
+    ) -> list[Decision]:
+        """A person's decisions, newest first, those with an id below `before`."""
+        found = await self._db.all(
+            "decisions_of_owner", owner_id=owner_id, status=status, before=before, limit=limit
+        )
+        return [Decision(*each) for each in found]
+
+    async def resolve(self, decision: Decision) -> bool:
+        """Write the answer, if the question still waits. False: somebody was faster."""
+        changed = await self._db.run(
+            "resolve_decision",
+            id=decision.id,
+            status=decision.status,
+            note=decision.note,
+            always_allow=decision.always_allow,
+            always_allow_pattern=decision.always_allow_pattern,
+            resolved_by=decision.resolved_by,
+            resolved_at=decision.resolved_at,
+            task_id=decision.task_id,
+        )
+        return changed == 1
+
+    async def dismiss(self, decision: Decision, now: Instant) -> bool:
+        """Close a question that has lost its object."""
+        return await self.resolve(closed(decision, "dismiss", now))
+
+    async def set_warning(self, decision_id: str, at: Instant | None) -> None:
+        await self._db.run("set_warning", decision_id=decision_id, warn_at=at)
+
+    async def decisions_due(self, now: Instant, limit: int) -> list[Decision]:
+        """Open questions that expire now or whose person is to be warned now."""
+        found = await self._db.all("decisions_due", now=now, limit=limit)
+        return [Decision(*each) for each in found]
+
+    async def next_decision_at(self) -> Instant | None:
+        """When the next question expires or its person is to be warned."""
+        found = await self._db.one("next_decision_at")
+        return None if found is None else found[0]
+
+    # activity
+
+    async def add_activity(
+        self,
+        agent_id: str,
+        kind: str,
+        title: str,
+        text: str,
+        task_id: str | None,
+        run_id: str | None,
+        now: Instant,
+    ) -> Activity:
+        """One line of what happened, for the person."""
+        line = Activity(0, new_id("act", now), agent_id, kind, title, text, task_id, run_id, now)
+        await self._db.many("insert_activity", [row(line)])
+        return line
+
+    async def activity_of(
+        self, owner_id: str, agent_id: str | None, limit: int, before: int = NEWEST
+    ) -> list[Activity]:
+        """What happened with a person's agents, newest first, those with a seq below `before`."""
+        found = await self._db.all(
+            "activity_of_owner", owner_id=owner_id, agent_id=agent_id, before=before, limit=limit
+        )
+        return [Activity(*each) for each in found]
+
+    async def sweep_activity(self, before: Instant, limit: int) -> int:
+        return await self._db.run("sweep_activity", before=before, limit=limit)

@@ -1,0 +1,121 @@
+-- Conversations, messages, pictures, decisions, activity.
+
+-- name: insert_conversation
+INSERT INTO conversations ({conversations}) VALUES ({values_of_conversations})
+
+-- name: conversation
+SELECT {conversations} FROM conversations WHERE id = :conversation_id
+
+-- name: default_conversation
+-- The one that was made with the agent.
+SELECT {conversations} FROM conversations WHERE agent_id = :agent_id
+ORDER BY created_at, id
+LIMIT 1
+
+-- name: conversations_of_owner
+SELECT {c.conversations} FROM conversations c JOIN agents a ON a.id = c.agent_id
+WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL
+ORDER BY c.created_at, c.id
+
+-- name: insert_message
+INSERT INTO messages ({new_messages}) VALUES ({values_of_messages})
+RETURNING seq
+
+-- name: put_bubble
+-- A run has one bubble. What comes later takes the place of what stood there, except nothing.
+INSERT INTO messages ({new_messages}) VALUES ({values_of_messages})
+ON CONFLICT (run_id) WHERE kind = 'task' DO UPDATE SET
+  text = CASE WHEN excluded.text = '' THEN messages.text ELSE excluded.text END,
+  title = coalesce(excluded.title, messages.title),
+  description = coalesce(excluded.description, messages.description),
+  image_id = coalesce(excluded.image_id, messages.image_id),
+  updated_at = excluded.updated_at
+RETURNING {messages}
+
+-- name: message
+SELECT {messages} FROM messages WHERE id = :message_id
+
+-- name: messages_of_conversation
+-- Newest first. What an agent wrote during a run is shown in the run's bubble, not beside it.
+SELECT {messages} FROM messages
+WHERE conversation_id = :conversation_id AND seq < :before
+  AND NOT (kind = 'text' AND run_id IS NOT NULL)
+ORDER BY seq DESC
+LIMIT :limit
+
+-- name: texts_of_run
+SELECT text FROM messages
+WHERE run_id = :run_id AND kind = 'text' AND author = 'agent' AND text <> ''
+ORDER BY seq
+
+-- name: insert_image
+INSERT INTO images ({images}) VALUES ({values_of_images})
+
+-- name: image
+SELECT {images} FROM images WHERE id = :image_id
+
+-- name: insert_decision
+INSERT INTO decisions ({decisions}) VALUES ({values_of_decisions})
+
+-- name: decision
+SELECT {decisions} FROM decisions WHERE id = :decision_id
+
+-- name: open_decisions
+SELECT {decisions} FROM decisions
+WHERE run_id = :run_id AND status = 'pending'
+ORDER BY created_at, id
+
+-- name: waiting_decisions
+-- The ones that expire first come first.
+SELECT {decisions} FROM decisions
+WHERE agent_id = :agent_id AND status = 'pending'
+ORDER BY expires_at, id
+
+-- name: count_open_decisions
+SELECT count(*), min(expires_at) FROM decisions
+WHERE agent_id = :agent_id AND status = 'pending'
+
+-- name: decisions_of_owner
+-- Newest first; an id begins with the time it was made.
+SELECT {d.decisions} FROM decisions d JOIN agents a ON a.id = d.agent_id
+WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL AND d.id < :before
+  AND (CAST(:status AS TEXT) IS NULL OR d.status = :status)
+ORDER BY d.id DESC
+LIMIT :limit
+
+-- name: resolve_decision
+UPDATE decisions SET status = :status, note = :note, always_allow = :always_allow,
+  always_allow_pattern = :always_allow_pattern, resolved_by = :resolved_by,
+  resolved_at = :resolved_at, task_id = :task_id, warn_at = NULL
+WHERE id = :id AND status = 'pending'
+
+-- name: set_warning
+UPDATE decisions SET warn_at = :warn_at WHERE id = :decision_id AND status = 'pending'
+
+-- name: decisions_due
+-- Those that expire now, and those whose person is to be warned.
+SELECT {decisions} FROM decisions
+WHERE status = 'pending' AND (expires_at <= :now OR warn_at <= :now)
+ORDER BY expires_at
+LIMIT :limit
+
+-- name: next_decision_at
+SELECT min(at) FROM (
+  SELECT min(expires_at) AS at FROM decisions WHERE status = 'pending'
+  UNION ALL
+  SELECT min(warn_at) AS at FROM decisions WHERE status = 'pending' AND warn_at IS NOT NULL
+) AS times
+
+-- name: insert_activity
+INSERT INTO activity ({new_activity}) VALUES ({values_of_activity})
+
+-- name: activity_of_owner
+SELECT {x.activity} FROM activity x JOIN agents a ON a.id = x.agent_id
+WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL AND x.seq < :before
+  AND (CAST(:agent_id AS TEXT) IS NULL OR x.agent_id = :agent_id)
+ORDER BY x.seq DESC
+LIMIT :limit
+
+-- name: sweep_activity
+DELETE FROM activity WHERE seq IN (
+  SELECT seq FROM activity WHERE created_at <= :before ORDER BY seq LIMIT :limit)
