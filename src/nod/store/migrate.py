@@ -126,7 +126,6 @@ def split_statements(sql: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-    # What follows the last semicolon: nothing, a comment, or a statement that ends without one.
-    rest = statement.removesuffix(";")
-    if rest.strip():
-        yield rest
+    # A comment behind the last semicolon, or what the database then calls unfinished.
+    if statement:
+        yield statement

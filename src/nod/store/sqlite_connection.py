@@ -138,9 +138,7 @@ class SqliteConnection:
 
     def _execute(self, name: str, params: Mapping[str, Any]) -> sqlite3.Cursor:
         statement = self._find(name)
-        if len(params) != len(statement.parameters):
-            raise TypeError(f"{name} takes {statement.parameters}, got {tuple(params)}")
-        return self.raw.execute(statement.text, [params[key] for key in statement.parameters])
+        return self.raw.execute(statement.text, _values(statement, params))
 
     def _find(self, name: str) -> Statement:
         if self.failure is not None:
@@ -150,6 +148,15 @@ class SqliteConnection:
     def _failed(self, error: sqlite3.Error) -> Exception:
         self.failure = translate(error)
         return self.failure
+
+
+def _values(statement: Statement, params: Mapping[str, Any]) -> list[Any]:
+    if len(params) == len(statement.parameters):
+        try:
+            return [params[name] for name in statement.parameters]
+        except KeyError:
+            pass  # said below
+    raise TypeError(f"{statement.name} takes {statement.parameters}, got {tuple(params)}")
 
 
 def _by_number(

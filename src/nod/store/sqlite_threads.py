@@ -212,7 +212,8 @@ class Writer(_Thread):
         if unit.error is not None:
             if not self._connection.raw.in_transaction:
                 # SQLite itself rolls all back after some errors, a full disk among them.
-                raise Unavailable(f"the batch was rolled back: {unit.error}") from unit.error
+                cause = str(self._connection.failure or "memory is used up: nothing was stored")
+                raise Unavailable(cause) from unit.error
             self._execute("ROLLBACK TO unit")
         self._execute("RELEASE unit")
 
