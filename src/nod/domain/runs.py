@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Run, RunDelivery, RunTrigger, Task, new_id
-from nod.domain.policy import useful_until_at
+from nod.domain.useful_until import useful_until_at
 
 
 def make_run(

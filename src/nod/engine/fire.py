@@ -7,7 +7,7 @@ are recorded as skipped, writes runs and events, and moves every task to its nex
 
 from dataclasses import dataclass, field, replace
 
-from nod.domain.fires import Due, due_fires, next_fire_of
+from nod.domain.fires import Due, due_fires
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Event, Run, RunTrigger, Task
 from nod.domain.policy import PlannedFire, decide_overlap
@@ -142,24 +142,26 @@ async def _write(tx: Tx, batch: _Batch) -> None:
         )
 
 
-async def set_aside(tx: Tx, task_id: str, error: str) -> None:
-    """Pause a task whose fire cannot be made, so that it holds up no other, and tell its owner.
+async def set_aside(tx: Tx, error: str) -> None:
+    """Pause the first due task, which cannot be fired, so that it holds up no other.
 
     A fire that Nod itself cannot make (a zone that the newest zone data has dropped, say) is a
     fault to be seen by a person, not one to be tried each second.
     """
-    task = await tx.tasks.get(task_id)
-    if task is None or task.next_fire_at is None:
+    due = await tx.tasks.due(tx.now, 1)
+    if not due or due[0].task.next_fire_at is None:
         return
+    task = due[0].task
+    fire = due[0].task.next_fire_at
     reason = f"Nod could not fire it: {error}"
-    entry = skipped_run(task, tx.now, task.next_fire_at, "schedule", reason)
+    entry = skipped_run(task, tx.now, fire, "schedule", reason)
     await tx.runs.insert([entry])
     stopped = replace(
         task,
         enabled=False,
         pause_reason=reason,
         next_fire_at=None,
-        fired_until=task.next_fire_at,
+        fired_until=fire,
         updated_at=tx.now,
     )
     await tx.tasks.update(stopped)
@@ -183,8 +185,3 @@ async def run_now(tx: Tx, task: Task) -> Run:
     batch = _Batch([run], [make_run_event(tx.now, task, run, tx.limits)])
     await _write(tx, batch)
     return run
-
-
-def first_fire(task: Task, now: Instant) -> Task:
-    """The task with its next fire set: after now, and after every fire that has its entry."""
-    return replace(task, next_fire_at=next_fire_of(task, max(now, task.fired_until)))

@@ -64,4 +64,4 @@ async def _outlive(tx: Tx, run: Run) -> None:
         tx, run, "outlive", reason=f"useful until {until}; the agent was not reached by then"
     )
     if task is not None and task.deleted_at is None:
-        await tx.chat.ask_still_wanted(task, ended, tx.now)
+        await tx.chat.ask_still_wanted(task, ended, tx.now, tx.limits.decision_expires_s)

@@ -82,7 +82,7 @@ class ConstraintError(Exception):
     """A row breaks a rule of the schema; `str()` of it is the database's own sentence."""
 
 
-class UniqueViolation(ConstraintError):  # noqa: N818 - what databases call it
+class UniqueViolation(ConstraintError):
     """There is already a row with this key."""
 
 

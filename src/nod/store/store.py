@@ -71,8 +71,8 @@ class Store:
             tx = Tx(connection, self._clock.now(), self._limits)
             return await work(tx), tx.effects
 
-        result, effects = await self._database.write(unit)
-        self.on_commit(effects)
+        # The effects follow from the commit, also when nobody waits for the result any more.
+        result, _ = await self._database.write(unit, lambda done: self.on_commit(done[1]))
         return result
 
     async def read(self, work: Work[T]) -> T:

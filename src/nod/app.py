@@ -1,0 +1,98 @@
+"""One Nod process: everything it is made of, put together, started and stopped in order."""
+
+import asyncio
+from importlib.resources import files
+
+from nod.bus.local import Changes
+from nod.clock import Clock, SystemClock
+from nod.config import Settings
+from nod.delivery.address_guard import AddressGuard
+from nod.delivery.sockets import Sockets
+from nod.delivery.webhook import WebhookSender
+from nod.engine.deliver import Deliverer
+from nod.engine.heartbeats import Heartbeats
+from nod.engine.loops import Engine
+from nod.engine.webhooks import Webhooks
+from nod.secrets import Vault, load_secret_key
+from nod.store.effects import Effects
+from nod.store.migrate import load_migrations
+from nod.store.rows import fragments
+from nod.store.sqlite import SqliteDatabase
+from nod.store.statements import load_statements
+from nod.store.store import Store
+from nod.telemetry import Telemetry
+
+
+def open_database(settings: Settings, *, exclusive: bool) -> SqliteDatabase:
+    """The settings' database; `exclusive` for the server, which keeps other servers off it."""
+    here = files("nod.store")
+    return SqliteDatabase(
+        settings.database_path,
+        load_statements(here / "sql", "sqlite", fragments()),
+        load_migrations(here / "migrations"),
+        exclusive=exclusive,
+    )
+
+
+class Nod:
+    """The parts of one process. What the doors need is public."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.limits = settings.limits
+        self.vault = Vault(load_secret_key(settings.secret_key, settings.data_dir))
+        database = open_database(settings, exclusive=True)
+        self.store = Store(database, self.clock, self.limits, self._committed)
+        self.changes = Changes()
+        self.sockets = Sockets()
+        self.heartbeats = Heartbeats(self.store, self.clock, self.limits)
+        self.telemetry = Telemetry(settings.log_json)
+        self.draining = asyncio.Event()
+        self._sender: WebhookSender | None = None
+        self._deliverer: Deliverer | None = None
+        self._engine: Engine | None = None
+
+    @property
+    def deliverer(self) -> Deliverer:
+        if self._deliverer is None:
+            raise RuntimeError("Nod has not been started")
+        return self._deliverer
+
+    async def start(self) -> None:
+        """Open the database, then start the stages."""
+        await self.store.start()
+        guard = AddressGuard(self.settings.allow_webhook_nets)
+        self._sender = WebhookSender(guard, self.limits, self.clock)
+        webhooks = Webhooks(self.store, self._sender, self.vault, self.clock, self.limits)
+        self._deliverer = Deliverer(self.store, self.sockets, webhooks, self.clock, self.limits)
+        self._engine = Engine(self.store, self._deliverer, self.clock)
+        self._engine.start()
+
+    def drain(self) -> None:
+        """The process is about to end: nobody is kept waiting, nobody new is let in."""
+        self.draining.set()
+        self.changes.release()
+
+    async def stop(self) -> None:
+        """Stop the stages, then delivery, then the database. What is not delivered is stored."""
+        self.drain()
+        if self._engine is not None:
+            await self._engine.stop()
+        if self._deliverer is not None:
+            await self._deliverer.close()
+        if self._sender is not None:
+            await self._sender.close()
+        await self.store.close()
+        await self.telemetry.close()
+
+    def _committed(self, effects: Effects) -> None:
+        """Hand on what one transaction has caused, right after its commit."""
+        self.deliverer.take(effects.outbox)
+        if self._engine is not None:
+            self._engine.wake(effects)
+        for fact in effects.facts:
+            if fact.name == "run_ended":
+                self.heartbeats.forget_run(fact.fields["agent_id"], fact.fields["run_id"])
+        self.changes.notify(effects.changed)
+        self.telemetry.record(effects.facts)

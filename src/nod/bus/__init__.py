@@ -1,0 +1,1 @@
+"""Wake-ups. They are hints: whoever misses one finds the change in the database later."""

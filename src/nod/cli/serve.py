@@ -1,0 +1,59 @@
+"""`nod serve`: the whole server in one process."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nod.app import Nod
+from nod.config import Settings, load
+from nod.domain.errors import NodError
+from nod.server import listen, make_server, port_of
+from nod.telemetry import setup_logging
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on.  [default: 8000]")
+@click.option("--database-url", help="sqlite:////path/to/nod.db  [default: in the data directory]")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where Nod keeps its files.")
+@click.option("--public-url", help="How people and agents reach this server.")
+@click.option("--log-json", is_flag=True, default=None, help="Log JSON, a line each.")
+def serve(**flags: Any) -> None:
+    """Run the server until it is told to stop.
+
+    Each option can also be set in the environment: NOD_HOST, NOD_PORT and so on.
+    """
+    try:
+        settings = load(os.environ, flags)
+        setup_logging(log_json=settings.log_json)
+        run(settings)
+    except NodError as error:
+        raise click.ClickException(error.detail) from None
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises NodError when it cannot start."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    with listen(settings) as listener:
+        nod = Nod(settings)
+        await nod.start()
+        try:
+            nod.telemetry.say("listening", url=f"http://{settings.host}:{port_of(listener)}")
+            await make_server(nod).serve(sockets=[listener])
+        finally:
+            await nod.stop()
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,237 @@
+"""What a task may be given, checked: the same for agents, people, proposals and edits."""
+
+import secrets
+from dataclasses import replace
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from nod.domain.errors import InvalidInput
+from nod.domain.fires import next_fire_of
+from nod.domain.inbound_verify import VerifyKind, check_verify
+from nod.domain.instant import Instant, parse_rfc3339, rfc3339
+from nod.domain.limits import Limits
+from nod.domain.model import Agent, Author, Task, new_id
+from nod.domain.policy import CatchUp, Overlap, default_overlap
+from nod.domain.schedule import check_cron, check_timezone, trigger_type
+from nod.domain.useful_until import parse_useful_until
+
+Text = str | UnsetType
+Maybe = str | UnsetType | None
+Number = Annotated[int, msgspec.Meta(description="seconds or a count")] | UnsetType
+
+
+class TaskFields(msgspec.Struct, forbid_unknown_fields=False):
+    """The fields of a task as a caller writes them; what is not written is not changed.
+
+    Times are RFC 3339 text; lengths of time are in seconds.
+    """
+
+    name: Text = UNSET
+    prompt: Text = UNSET
+    schedule: Text = UNSET
+    run_at: Maybe = UNSET
+    timezone: Maybe = UNSET
+    description: Maybe = UNSET
+    overlap: Overlap | UnsetType = UNSET
+    catch_up: CatchUp | UnsetType = UNSET
+    catch_up_window_s: int | UnsetType | None = UNSET
+    useful_until: Maybe = UNSET
+    timeout_s: Number = UNSET
+    max_attempts: Number = UNSET
+    idempotent: bool | UnsetType = UNSET
+    pause_after_failures: Number = UNSET
+    spread_s: Number = UNSET
+    starts_at: Maybe = UNSET
+    ends_at: Maybe = UNSET
+    enabled: bool | UnsetType = UNSET
+    verify: VerifyKind | UnsetType = UNSET
+    verify_secret: Maybe = UNSET
+
+
+def new_task(
+    given: TaskFields,
+    agent: Agent,
+    owner_timezone: str,
+    created_by: Author,
+    now: Instant,
+    limits: Limits,
+) -> Task:
+    """The task that `given` describes, with defaults for what it leaves out.
+
+    `verify_secret` stands in it as it was given, to be sealed before it is stored. Raises
+    InvalidInput that names the field and says what it takes.
+    """
+    for name in ("name", "prompt", "schedule"):
+        if getattr(given, name) is UNSET:
+            raise InvalidInput(f"{name} is missing; a task needs a name, a prompt and a schedule")
+    kind = trigger_type(str(given.schedule).strip())
+    blank = Task(
+        id=new_id("tsk", now),
+        agent_id=agent.id,
+        name="",
+        description="",
+        prompt="",
+        schedule="event",
+        trigger_type="event",
+        timezone=agent.timezone or owner_timezone,
+        run_at=None,
+        starts_at=None,
+        ends_at=None,
+        spread_s=0,
+        overlap=default_overlap(kind),
+        catch_up="latest",
+        catch_up_window_s=None,
+        useful_until=None,
+        timeout_s=limits.timeout_s,
+        max_attempts=1,
+        idempotent=False,
+        pause_after_failures=limits.pause_after_failures,
+        enabled=True,
+        pause_reason=None,
+        trigger_id=None,
+        verify="none",
+        verify_secret=None,
+        next_fire_at=None,
+        fired_until=now,
+        last_run_status=None,
+        failures=0,
+        created_by=created_by,
+        created_at=now,
+        updated_at=now,
+        deleted_at=None,
+    )
+    return edited(blank, given, owner_timezone, now, limits)
+
+
+def edited(
+    task: Task, given: TaskFields, default_timezone: str, now: Instant, limits: Limits
+) -> Task:
+    """The task with what is given changed and its next fire computed anew.
+
+    Raises InvalidInput that names the field and says what it takes.
+    """
+    changes: dict[str, Any] = {**_texts(given, limits), **_numbers(given, limits)}
+    for name in ("overlap", "catch_up", "idempotent", "enabled"):
+        value = getattr(given, name)
+        if value is not UNSET:
+            changes[name] = value
+    changes |= _verification(task, given)
+    if given.useful_until is not UNSET:
+        text = given.useful_until
+        changes["useful_until"] = None if text is None else parse_useful_until(text)
+    changes |= _when(task, given, default_timezone, now)
+    if changes.get("enabled"):
+        changes["pause_reason"] = None
+    after = replace(task, **changes, updated_at=now)
+    if any(name in changes for name in _SCHEDULING):
+        after = scheduled(after, now)
+    return after
+
+
+_SCHEDULING = ("schedule", "run_at", "timezone", "starts_at", "ends_at", "spread_s", "enabled")
+
+
+def scheduled(task: Task, now: Instant) -> Task:
+    """The task with its next fire set: after now, and after every fire that has its entry."""
+    return replace(task, next_fire_at=next_fire_of(task, max(now, task.fired_until)))
+
+
+def _texts(given: TaskFields, limits: Limits) -> dict[str, str]:
+    longest = {
+        "name": limits.name_chars,
+        "prompt": limits.prompt_chars,
+        "description": limits.description_chars,
+    }
+    found = {}
+    for name, most in longest.items():
+        value = getattr(given, name)
+        if value is UNSET:
+            continue
+        text = value or ""
+        if name != "description" and not text.strip():
+            raise InvalidInput(f"{name} is empty; write what the task is called and what it does")
+        if len(text) > most:
+            raise InvalidInput(f"{name} has {len(text)} characters, at most {most} fit")
+        found[name] = text
+    return found
+
+
+def _numbers(given: TaskFields, limits: Limits) -> dict[str, int | None]:
+    ranges = {
+        "timeout_s": (1, limits.timeout_max_s),
+        "max_attempts": (1, limits.max_attempts),
+        "pause_after_failures": (1, 1_000_000),
+        "spread_s": (0, limits.spread_max_s),
+        "catch_up_window_s": (0, limits.catch_up_window_max_s),
+    }
+    found: dict[str, int | None] = {}
+    for name, (least, most) in ranges.items():
+        value = getattr(given, name)
+        if value is UNSET:
+            continue
+        if value is not None and not least <= value <= most:
+            raise InvalidInput(f"{name} must be between {least} and {most}; got {value}")
+        found[name] = value
+    return found
+
+
+def _verification(task: Task, given: TaskFields) -> dict[str, str | None]:
+    if given.verify is UNSET and given.verify_secret is UNSET:
+        return {}
+    kind = task.verify if given.verify is UNSET else given.verify
+    secret = task.verify_secret if given.verify_secret is UNSET else given.verify_secret
+    if given.verify_secret is not UNSET or task.verify_secret is None:
+        check_verify(kind, secret)
+    return {"verify": kind, "verify_secret": secret}
+
+
+def _when(
+    task: Task, given: TaskFields, default_timezone: str, now: Instant
+) -> dict[str, str | Instant | None]:
+    """Schedule, zone and bounds, which have to fit together."""
+    changes: dict[str, Any] = {}
+    if given.timezone is not UNSET:
+        changes["timezone"] = check_timezone(given.timezone or default_timezone)
+    for name in ("starts_at", "ends_at"):
+        value = getattr(given, name)
+        if value is not UNSET:
+            changes[name] = None if value is None else parse_rfc3339(value, name)
+    if given.schedule is not UNSET or given.run_at is not UNSET:
+        changes |= _schedule(task, given, now)
+    _check_bounds(replace(task, **changes))
+    return changes
+
+
+def _schedule(task: Task, given: TaskFields, now: Instant) -> dict[str, Any]:
+    text = task.schedule if given.schedule is UNSET else given.schedule.strip()
+    kind = trigger_type(text)
+    run_at = task.run_at
+    if given.run_at is not UNSET:
+        run_at = None if given.run_at is None else parse_rfc3339(given.run_at, "run_at")
+    if kind != "once":
+        if given.run_at not in (UNSET, None):
+            raise InvalidInput('run_at goes with the schedule "once" only')
+        run_at = None
+    elif run_at is None:
+        raise InvalidInput('the schedule "once" needs run_at, such as 2030-01-01T09:00:00Z')
+    elif run_at <= now:
+        raise InvalidInput(f"run_at is in the past: {rfc3339(run_at)}; it is {rfc3339(now)} now")
+    schedule = check_cron(text) if kind == "scheduled" else kind
+    changes: dict[str, Any] = {"schedule": schedule, "trigger_type": kind, "run_at": run_at}
+    if kind == "event" and task.trigger_id is None:
+        changes["trigger_id"] = new_trigger_id()
+    elif kind != "event":
+        changes["trigger_id"] = None
+    return changes
+
+
+def _check_bounds(task: Task) -> None:
+    if task.starts_at is not None and task.ends_at is not None and task.starts_at >= task.ends_at:
+        raise InvalidInput("ends_at must be after starts_at")
+
+
+def new_trigger_id() -> str:
+    """256 random bits as 64 hex characters: whoever has it can fire the task."""
+    return secrets.token_hex(32)

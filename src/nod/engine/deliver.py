@@ -1,0 +1,227 @@
+"""Events to their agents: an open socket first, else the webhook, else they wait for polling.
+
+The outbox in the database is the truth. What is committed is handed over here at once, so that
+the usual case needs no second look at the database; whatever is not delivered that way is found
+in the outbox when a socket opens, a retry comes due, or the process starts again.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+
+from nod.clock import Clock
+from nod.delivery.sockets import Push, Socket, Sockets
+from nod.domain.errors import NodError
+from nod.domain.instant import SECOND, Instant
+from nod.domain.limits import Limits
+from nod.domain.model import Channel
+from nod.engine.attempts import Pushed, record_pushes
+from nod.engine.webhooks import Webhooks
+from nod.store.effects import Outgoing
+from nod.store.store import Store, Tx
+
+_log = structlog.get_logger("nod.deliver")
+_PAGE = 200
+_AGAIN_S = 1.0
+
+
+class Deliverer:
+    """Routes events, keeps account of pushes, and settles what is acknowledged."""
+
+    def __init__(
+        self, store: Store, sockets: Sockets, webhooks: Webhooks, clock: Clock, limits: Limits
+    ) -> None:
+        self._store = store
+        self._sockets = sockets
+        self._webhooks = webhooks
+        self._clock = clock
+        self._limits = limits
+        self._looked_at: Instant = 0
+        self._unwritten: dict[str, Pushed] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        webhooks.may_send = self._may_use_webhook
+        webhooks.on_failed = self._look_for_socket
+
+    def take(self, outbox: Sequence[Outgoing]) -> None:
+        """Route events that have just been committed."""
+        for outgoing in outbox:
+            socket = self._sockets.newest(outgoing.event.agent_id)
+            if socket is None:
+                self._webhooks.wake(outgoing.event.agent_id)
+            elif socket.behind or socket.full:
+                self._catch_up(socket)
+            else:
+                socket.push(outgoing)
+
+    def opened(self, socket: Socket) -> None:
+        """An agent has connected: what is undelivered goes there first, oldest first.
+
+        What was on its way on an older connection goes out again here: the newest gets the events.
+        """
+        for older in self._sockets.of(socket.agent_id):
+            older.take_all()
+        self._sockets.add(socket)
+        socket.on_silence = self._silent
+        self._catch_up(socket)
+
+    def closed(self, socket: Socket) -> None:
+        """A connection is gone: what was on its way takes the next channel."""
+        self._sockets.remove(socket)
+        self._note(socket.take_all(), "the connection closed before it was acknowledged")
+        self._look_for_socket(socket.agent_id)
+        self._webhooks.wake(socket.agent_id)
+
+    def acknowledged(self, socket: Socket, event_id: str) -> None:
+        """The agent has acknowledged an event."""
+        self._delivered(socket, socket.acknowledge(event_id))
+
+    def named(self, agent_id: str, run_id: str) -> Channel:
+        """The agent has named a run; returns the channel by which the run reached it."""
+        via: Channel = "poll"
+        for socket in self._sockets.of(agent_id):
+            pushes = socket.names(run_id)
+            if pushes:
+                via = "websocket"
+                self._delivered(socket, pushes)
+        return via
+
+    async def look(self) -> Instant | None:
+        """Start what has come due in the outbox; return when to look again."""
+        now = self._clock.now()
+        since, self._looked_at = self._looked_at, now
+
+        async def due(tx: Tx) -> tuple[set[str], Instant | None]:
+            agents = set(await tx.events.agents_to_attempt(now))
+            agents.update(await tx.events.agents_released(since, now))
+            return agents, await tx.events.next_delivery_at(now)
+
+        agents, next_at = await self._store.read(due)
+        for agent_id in agents:
+            self._webhooks.wake(agent_id)
+            self._look_for_socket(agent_id)
+        return next_at
+
+    async def close(self) -> None:
+        """Write down what was acknowledged, and stop. The rest stays in the outbox."""
+        for task in self._tasks:
+            task.cancel()
+        await self._webhooks.close()
+        if self._writing is not None:
+            await self._writing
+
+    def _may_use_webhook(self, agent_id: str, event_id: str) -> bool:
+        """A webhook is tried without a socket, or for what a socket did not acknowledge."""
+        socket = self._sockets.newest(agent_id)
+        return socket is None or event_id in socket.silent
+
+    def _look_for_socket(self, agent_id: str) -> None:
+        socket = self._sockets.newest(agent_id)
+        if socket is not None:
+            self._catch_up(socket)
+
+    # what was pushed
+
+    def _silent(self, socket: Socket, pushes: list[Push]) -> None:
+        """Nothing was heard of these for as long as an acknowledgement may take."""
+        if not socket.strict:
+            self._delivered(socket, pushes)
+            return
+        # The next channel may have them now; on this connection they are not pushed again.
+        self._note(pushes, f"no acknowledgement within {self._limits.socket_ack_s} s")
+        self._webhooks.wake(socket.agent_id)
+
+    def _delivered(self, socket: Socket, pushes: Sequence[Push]) -> None:
+        self._note(pushes, None)
+        if socket.behind:
+            self._catch_up(socket)
+
+    def _note(self, pushes: Sequence[Push], error: str | None) -> None:
+        now, mono = self._clock.now(), self._clock.monotonic()
+        for push in pushes:
+            latency_ms = round((mono - push.pushed_at) * 1000)
+            self._unwritten[push.event.id] = Pushed(push.event, now, latency_ms, error)
+        self._start_writing()
+
+    def _start_writing(self) -> None:
+        if self._unwritten and self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="acknowledgements")
+
+    async def _write(self) -> None:
+        """Write acknowledgements in batches: what comes in during one write goes into the next."""
+        try:
+            while self._unwritten:
+                batch = list(self._unwritten.values())
+                await self._store.write(partial(_record, batch))
+                for push in batch:
+                    if self._unwritten.get(push.event.id) is push:
+                        del self._unwritten[push.event.id]
+        except NodError as error:
+            _log.warning("acknowledgements wait to be stored", reason=error.detail)
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._start_writing)
+        finally:
+            self._writing = None
+
+    # what waits in the outbox
+
+    def _catch_up(self, socket: Socket) -> None:
+        """Give the socket what waits in the outbox, as far as there is room."""
+        socket.behind = True
+        if not socket.syncing:
+            socket.syncing = True
+            self._spawn(self._sync(socket))
+
+    async def _sync(self, socket: Socket) -> None:
+        """Read until nothing is left. What is committed meanwhile makes it read once more."""
+        try:
+            while socket.behind and not socket.full:
+                socket.behind = False
+                if not await self._push_waiting(socket):
+                    socket.behind = True
+        except NodError as error:
+            _log.warning("a socket waits for its events", reason=error.detail)
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._catch_up, socket)
+        finally:
+            socket.syncing = False
+
+    async def _push_waiting(self, socket: Socket) -> bool:
+        """Push the agent's undelivered events; False when the socket is full before the end."""
+        after = 0
+        while True:
+            page = await self._store.read(partial(self._undelivered, socket.agent_id, after))
+            for outgoing in page:
+                if socket is not self._sockets.newest(socket.agent_id):
+                    return True
+                if socket.full:
+                    return False
+                if not self._known(socket, outgoing.event.id):
+                    socket.push(outgoing)
+            if len(page) < _PAGE:
+                return True
+            after = page[-1].event.seq
+
+    def _known(self, socket: Socket, event_id: str) -> bool:
+        """Whether the event is on its way already, or acknowledged and just not written yet."""
+        unwritten = self._unwritten.get(event_id)
+        return (
+            event_id in socket.in_flight
+            or event_id in socket.silent
+            or event_id in self._webhooks.busy
+            or (unwritten is not None and unwritten.error is None)
+        )
+
+    async def _undelivered(self, agent_id: str, after: int, tx: Tx) -> list[Outgoing]:
+        polled_before = tx.now - self._limits.poll_repeat_s * SECOND
+        return await tx.events.undelivered(agent_id, after, tx.now, polled_before, _PAGE)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _record(pushes: list[Pushed], tx: Tx) -> None:
+    await record_pushes(tx, pushes)

@@ -1,0 +1,123 @@
+"""The doors of one Nod put together as an ASGI app, and the server that keeps it open."""
+
+import asyncio
+import socket as sockets
+import sys
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+
+from nod.api import agent, docs, health, hooks, user
+from nod.api.auth import provide_nod
+from nod.api.problems import handlers
+from nod.api.socket import PATH, AgentSockets, Message, Receive, Send
+from nod.app import Nod
+from nod.config import Settings
+from nod.domain.errors import Unavailable
+from nod.domain.limits import MIB
+
+# Above the limit of a frame: a frame that is too large is answered, not cut off.
+_WS_MAX_BYTES = 16 * MIB
+
+
+class Doors:
+    """HTTP goes to the framework; the agent's socket, which carries most, goes straight in."""
+
+    def __init__(self, nod: Nod) -> None:
+        self._sockets = AgentSockets(nod)
+        self.http = Litestar(
+            route_handlers=[
+                *agent.routes,
+                *user.routes,
+                *hooks.routes,
+                *health.routes,
+                *docs.routes,
+            ],
+            state=State({"nod": nod}),
+            dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
+            exception_handlers=handlers,
+            openapi_config=docs.openapi_config,
+            request_max_body_size=nod.limits.body_bytes,
+        )
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"].startswith(PATH):
+            await self._sockets(scope, receive, send)
+        else:
+            await self.http(scope, receive, send)  # type: ignore[arg-type]
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which lets waiting calls go as soon as it is asked to stop."""
+
+    def __init__(self, nod: Nod, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._nod = nod
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self.ready.set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._nod.drain)
+        super().handle_exit(sig, frame)
+
+
+def make_server(nod: Nod) -> Server:
+    """A server for `nod` that is not listening yet."""
+    settings = nod.settings
+    half_round_s = nod.limits.socket_keep_alive_s / 2
+    config = uvicorn.Config(
+        Doors(nod),
+        host=settings.host,
+        port=settings.port,
+        loop="asyncio" if sys.platform == "win32" else "uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=_WS_MAX_BYTES,
+        # Within one keep-alive round a ping goes out and its answer is due, so a connection that
+        # is still open then was alive after whatever was pushed before.
+        ws_ping_interval=half_round_s,
+        ws_ping_timeout=half_round_s,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, nod.limits.shutdown_s // 2),
+        backlog=2048,
+    )
+    return Server(nod, config)
+
+
+def listen(settings: Settings) -> sockets.socket:
+    """The socket to serve on, bound before anything starts, so that a taken port is said at once.
+
+    Raises Unavailable with what to do.
+    """
+    family = sockets.AF_INET6 if ":" in settings.host else sockets.AF_INET
+    listener = sockets.socket(family, sockets.SOCK_STREAM)
+    listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}."
+            " Is another Nod running? Choose another port with --port"
+        ) from error
+    return listener
+
+
+def port_of(listener: sockets.socket) -> int:
+    """The port a listener got, where any was asked for."""
+    name: Any = listener.getsockname()
+    return int(name[1])
