@@ -103,6 +103,6 @@ def one_run(measurement: Measurement, contestant: Contestant) -> Sample:
 
 
 def last_line(text: str) -> str:
-    """The last line that says anything."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "it ended without a word"
+    """The last line with words, without the frame that groups of errors are printed in."""
+    lines = [line.strip(" |+-") for line in text.splitlines() if any(map(str.isalpha, line))]
+    return lines[-1] if lines else "it ended without a word"

@@ -23,6 +23,7 @@ def measurements(databases: Databases, directory: Path, *, quick: bool) -> Seque
         herd(contestants(databases, directory), 10_000 // part),
         trigger(contestants(databases, directory), 500 // part),
         throughput(contestants(databases, directory), 8_000 // part),
+        idle(directory, part),
     ]
 
 
@@ -33,6 +34,7 @@ def contestants(databases: Databases, directory: Path) -> list[Contestant]:
         return str(Path(tempfile.mkdtemp(dir=directory)) / "jobs.db")
 
     everyone = [
+        Contestant("Nod, SQLite", "bench.nod", file),
         Contestant("PgQueuer, PostgreSQL", "bench.peers.pgqueuer", databases.fresh),
         Contestant("Oban for Python, PostgreSQL", "bench.peers.oban", databases.fresh),
         Contestant("APScheduler, SQLite", "bench.peers.apscheduler", file),
@@ -93,4 +95,32 @@ def throughput(contestants: Sequence[Contestant], calls: int) -> Measurement:
             "Nod: calls over HTTP; completed when the agent's call that ends the run is answered.",
             "Peers: calls within the process; completed when the job has started.",
         ],
+    )
+
+
+def idle(directory: Path, part: int) -> Measurement:
+    """What stored tasks cost that are not due. Each amount is stored once, for all its runs."""
+    few, many = 1_000 // part, 1_000_000 // part
+    return Measurement(
+        name="idle",
+        title="idle: tasks stored and not due; what the server uses, and its answers' medians",
+        columns=[
+            Column("cpu", "CPU s in 20 s", 2),
+            Column("memory", "MiB", 0),
+            Column("list", "list 100, ms", 2),
+            Column("create", "create, ms", 2),
+            Column("fire", "trigger to socket, ms", 2),
+        ],
+        contestants=[stored(directory, tasks) for tasks in (few, many)],
+        jobs=few,
+        callers=1,
+    )
+
+
+def stored(directory: Path, tasks: int) -> Contestant:
+    """Nod over so many tasks."""
+    data_dir = directory / f"idle-{tasks}"
+    data_dir.mkdir()
+    return Contestant(
+        f"Nod, {tasks:,} tasks", "bench.nod", (data_dir / "nod.db").as_posix, ("--jobs", str(tasks))
     )

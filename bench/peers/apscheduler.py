@@ -19,9 +19,9 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bench.arrivals import call_together, herd_lateness, one_after_another
 from bench.child import Work, answer
 from bench.peers import recorder
-from bench.peers.callers import call_together, herd_lateness, one_after_another
 from bench.sample import Sample, spread
 
 LEAD_PER_JOB_S = 0.0012

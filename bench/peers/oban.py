@@ -18,8 +18,8 @@ from typing import Any
 from oban import Oban, worker
 from oban.schema import install
 
+from bench.arrivals import Arrivals, call_together, herd_lateness, one_after_another
 from bench.child import Work, answer
-from bench.peers.callers import Arrivals, call_together, herd_lateness, one_after_another
 from bench.sample import Sample, spread
 
 STAGING_INTERVAL_S = 0.02

@@ -20,8 +20,8 @@ from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
+from bench.arrivals import Arrivals, call_together, herd_lateness, one_after_another
 from bench.child import Work, answer
-from bench.peers.callers import Arrivals, call_together, herd_lateness, one_after_another
 from bench.sample import Sample, spread
 
 BATCH = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.peers.callers import Arrivals
+from bench.arrivals import Arrivals
 
 ARRIVALS = Arrivals()
 

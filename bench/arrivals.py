@@ -1,4 +1,4 @@
-"""The callers' side, the same for every peer."""
+"""Callers and arrivals, the same for every contestant."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ WARM_UP_CALLS = 20
 
 @dataclass(slots=True)
 class Arrivals:
-    """When which job started."""
+    """When which job arrived."""
 
     at: list[float] = field(default_factory=list)
     ids: list[object] = field(default_factory=list)
     _wanted: int = -1
     _reached: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, job_id: object) -> None:
-        """Called by each job as the first thing it does."""
-        self.at.append(time.time())
+    def add(self, job_id: object, at: float | None = None) -> None:
+        """Called as soon as a job has arrived: now, or at the Unix time given."""
+        self.at.append(time.time() if at is None else at)
         self.ids.append(job_id)
         if len(self.at) == self._wanted:
             self._reached.set()
@@ -62,9 +62,15 @@ async def herd_lateness(arrivals: Arrivals, due: float, jobs: int) -> Sample:
 
 
 async def one_after_another(
-    calls: int, arrivals: Arrivals, call: Callable[[], Awaitable[None]]
+    calls: int,
+    arrivals: Arrivals,
+    call: Callable[[], Awaitable[None]],
+    afterwards: Callable[[], Awaitable[None]] | None = None,
 ) -> list[float]:
-    """Seconds from each call to the start of its job, the next call only after that."""
+    """Seconds from each call to the arrival of its job, the next call only after that.
+
+    `afterwards` is done between two calls and not measured.
+    """
     waits = []
     for _ in range(WARM_UP_CALLS + calls):
         called_at = time.time()
@@ -73,6 +79,8 @@ async def one_after_another(
         await call()
         await started
         waits.append(arrivals.at[-1] - called_at)
+        if afterwards is not None:
+            await afterwards()
     return waits[WARM_UP_CALLS:]
 
 

@@ -1,0 +1,12 @@
+"""`python -m bench.nod MEASURE …`: one run of one measurement of Nod."""
+
+from __future__ import annotations
+
+from bench.child import answer
+from bench.nod.herd import herd
+from bench.nod.idle import idle
+from bench.nod.throughput import throughput
+from bench.nod.trigger import trigger
+
+if __name__ == "__main__":
+    answer({"herd": herd, "trigger": trigger, "throughput": throughput, "idle": idle})
