@@ -122,6 +122,13 @@ def test_both_ends_of_the_supported_time_are_the_same_in_both_directions(timezon
     assert len(ascending) == 4 * 230
 
 
+def test_the_very_last_fire_counts_also_when_the_clock_moves_it_to_the_next_date() -> None:
+    # 2199-03-30 is the day on which Greenland's clock skips the hour before midnight.
+    found = list(fires("30 23 30 3 *", "America/Nuuk", at("2198-12-31T00:00:00Z"), END_OF_TIME))
+    assert [rfc3339(fire) for fire in found] == ["2199-03-31T01:00:00Z"]
+    assert newest_fires("30 23 30 3 *", "America/Nuuk", 0, END_OF_TIME, 1) == (found, True)
+
+
 def test_each_call_refuses_an_expression_or_a_zone_it_cannot_use() -> None:
     for cron, timezone in [("0 25 * * *", "UTC"), ("0 9 * * *", "Europe/Berlln")]:
         with pytest.raises(InvalidInput):
@@ -153,7 +160,12 @@ def test_the_period_is_the_usual_gap(cron: str, seconds: int) -> None:
 
 
 def test_the_period_is_that_around_the_instant() -> None:
-    # Each minute in January, else nothing: the gap of eleven months is not the usual one.
+    # Daily in the first days of a month, on Mondays after them.
+    assert period_s("0 0 1-6 * 1", "UTC", at("2025-09-04T00:00:00Z")) == 86_400
+    assert period_s("0 0 1-6 * 1", "UTC", at("2025-09-20T00:00:00Z")) == 2 * 86_400
+
+
+def test_a_long_pause_is_not_the_usual_gap() -> None:
     assert period_s("* * * 1 *", "UTC", at("2025-01-10T00:00:00Z")) == 60
     assert period_s("* * * 1 *", "UTC", at("2025-06-10T00:00:00Z")) == 60
 

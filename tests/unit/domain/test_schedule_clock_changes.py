@@ -137,6 +137,18 @@ CASES = {
             "2006-10-29T00:30-03:30",
         ],
     ),
+    "a clock put back by hours over midnight, too": (
+        "30 * * * *",
+        "Antarctica/Casey",
+        ("2010-03-04T12:00:00Z", "2010-03-04T17:00:00Z"),
+        [
+            "2010-03-04T23:30+11:00",
+            "2010-03-05T00:30+11:00",
+            "2010-03-05T01:30+11:00",
+            "2010-03-04T23:30+08:00",
+            "2010-03-05T00:30+08:00",
+        ],
+    ),
     "fixed times of two dates that are both repeated happen the first time": (
         "30,0 23,0 * * *",
         "America/St_Johns",
