@@ -22,7 +22,7 @@ _MIN_CHARS = 32
 _HOW = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
-class WrongSecretKey(NodError):  # noqa: N818 - named as the other errors of the tree
+class WrongSecretKey(NodError):
     """Something stored was encrypted with another key than the one in use now."""
 
 

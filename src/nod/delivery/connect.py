@@ -7,7 +7,7 @@ that could answer something else (DNS rebinding).
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from typing import Any
@@ -34,34 +34,36 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002 the whole attempt is timed by the sender
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        timeout: float | None = None,  # noqa: ARG002 - the whole attempt is timed by the sender
+        local_address: str | None = None,  # noqa: ARG002 - never asked for
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - likewise
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of `host` that is allowed and answers.
+        """Connect to the first address of `host` that is allowed and answers; see `connect_any`."""
+        return await self.connect_any(await self._resolve(host, port), port)
+
+    async def connect_any(
+        self, addresses: Sequence[Address], port: int
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first of the addresses that is allowed and answers.
 
         Each gets an equal share of the time, and one share is left for the request itself.
         Raises Refused if no address is allowed, and httpcore's errors if none answers.
         """
-        addresses = self._allowed(await self._resolve(host, port))
-        share_s = self._timeout_s / (len(addresses) + 1)
+        allowed = self._allowed(addresses)
+        share_s = self._timeout_s / (len(allowed) + 1)
         problems: list[Exception] = []
-        for address in addresses:
+        for address in allowed:
             try:
-                stream = await self._network.connect_tcp(
-                    str(address), port, share_s, local_address, socket_options
-                )
+                return _Stream(await self._network.connect_tcp(str(address), port, share_s))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problems.append(error)
-            else:
-                return _Stream(stream)
         raise problems[-1]
 
     async def connect_unix_socket(
         self,
         path: str,
-        timeout: float | None = None,  # noqa: ARG002 same signature as the interface's
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 likewise
+        timeout: float | None = None,  # noqa: ARG002 - same signature as the interface's
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - likewise
     ) -> httpcore.AsyncNetworkStream:
         """Raise Refused: a webhook never goes to a local socket."""
         raise Refused(f"{path} is a local socket; webhooks go to http and https addresses only")
@@ -80,7 +82,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         )
         return [ip_address(sockaddr[0]) for *_, sockaddr in found]
 
-    def _allowed(self, addresses: list[Address]) -> list[Address]:
+    def _allowed(self, addresses: Sequence[Address]) -> list[Address]:
         allowed: list[Address] = []
         refusals: list[Refused] = []
         for address in addresses:

@@ -260,6 +260,10 @@ def test_a_stored_secret_that_is_no_standard_one_accepts_nothing() -> None:
     )
 
 
+def test_characters_that_no_server_would_decode_are_refused_too() -> None:
+    assert "not the verify_secret" in refused("gitlab", "s", {"x-gitlab-token": "\u20ac\ud800"})
+
+
 HEADERS = st.dictionaries(
     st.sampled_from(
         [
