@@ -258,6 +258,28 @@ async def list_decisions(
     return await tx.chat.decisions_of(user.id, status, limit, before)
 
 
+def agent_view(decision: Decision) -> dict[str, Any]:
+    """What the agent that asked sees of its question, and of the answer."""
+    answered_at = decision.resolved_at
+    return {
+        "id": decision.id,
+        "kind": decision.kind,
+        "title": decision.title,
+        "description": decision.description,
+        "options": msgspec.json.decode(decision.options),
+        "status": decision.status,
+        "note": decision.note,
+        "always_allow": decision.always_allow,
+        "always_allow_pattern": decision.always_allow_pattern,
+        "conversation_id": decision.conversation_id,
+        "task_run_id": decision.run_id,
+        "task_id": decision.task_id,
+        "created_at": rfc3339(decision.created_at),
+        "expires_at": rfc3339(decision.expires_at),
+        "resolved_at": None if answered_at is None else rfc3339(answered_at),
+    }
+
+
 # answering
 
 

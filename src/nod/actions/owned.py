@@ -1,0 +1,48 @@
+"""What belongs to a person through their agents. Somebody else's is as if it did not exist."""
+
+from nod.actions.agents import get_agent
+from nod.domain.errors import NotFound
+from nod.domain.model import Agent, Delivery, Event, Run, Task, User
+from nod.store.store import Tx
+
+
+async def owned_task(tx: Tx, user: User, agent_id: str, task_id: str) -> tuple[Agent, Task]:
+    """The person's agent and its task. Raises NotFound."""
+    agent = await get_agent(tx, user, agent_id)
+    task = await tx.tasks.get(task_id)
+    if task is None or task.agent_id != agent.id or task.deleted_at is not None:
+        raise NotFound(f"this agent has no task {task_id[:64]}")
+    return agent, task
+
+
+async def owned_run(tx: Tx, user: User, run_id: str) -> Run:
+    """A run of one of the person's agents. Raises NotFound."""
+    run = await tx.runs.get(run_id)
+    if run is None or not await _owns(tx, user, run.agent_id):
+        raise NotFound(f"you have no run {run_id[:64]}")
+    return run
+
+
+async def owned_delivery(tx: Tx, user: User, delivery_id: str) -> tuple[Delivery, Event]:
+    """An attempt to reach one of the person's agents, and what it was to bring. Raises NotFound."""
+    delivery = await tx.events.delivery(delivery_id)
+    if delivery is None or not await _owns(tx, user, delivery.agent_id):
+        raise NotFound(f"you have no delivery {delivery_id[:64]}")
+    event = await tx.events.get(delivery.event_id)
+    if event is None:
+        raise NotFound(f"the event of delivery {delivery_id[:64]} is not kept any more")
+    return delivery, event
+
+
+async def attempts_of_run(tx: Tx, user: User, run_id: str) -> list[Delivery]:
+    """All attempts to bring what a run is about to its agent, the oldest first."""
+    run = await owned_run(tx, user, run_id)
+    found: list[Delivery] = []
+    for event in await tx.events.of_run(run.id):
+        found += await tx.events.deliveries_of_event(event.id)
+    return sorted(found, key=lambda each: (each.created_at, each.id))
+
+
+async def _owns(tx: Tx, user: User, agent_id: str) -> bool:
+    agent = await tx.people.agent(agent_id)
+    return agent is not None and agent.owner_id == user.id

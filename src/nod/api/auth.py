@@ -1,0 +1,106 @@
+"""Who is calling: a person by a bearer token, an agent by its two headers.
+
+Authentication is a guard, so that it happens before the body is read. It leaves the caller in
+`scope["user"]`; the handlers get it as their dependency `user` or `agent`.
+"""
+
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from nod.actions.accounts import JWT_PURPOSE, read_token
+from nod.actions.agents import authenticate, new_secret_seen, shows_new_secret
+from nod.app import Nod
+from nod.domain.errors import NotAuthenticated, NotFound
+from nod.domain.model import Agent, User
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+AGENT_ID_HEADER = "X-Nod-Agent-Id"
+SECRET_HEADER = "X-Nod-Secret"  # noqa: S105 - the header's name
+
+
+def provide_nod(request: Request[Any, Any, Any]) -> Nod:
+    """The process's parts, which the app keeps in its state."""
+    return _nod_of(request)
+
+
+def _nod_of(connection: Connection) -> Nod:
+    nod: Nod = connection.app.state.nod
+    return nod
+
+
+# people
+
+
+async def require_user(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard: the caller is a person with a valid token. Raises NotAuthenticated."""
+    connection.scope["user"] = await _authenticated_user(connection)
+
+
+async def current_user(request: Request[Any, Any, Any]) -> User:
+    """Dependency `user`: the person who is calling."""
+    found = request.scope.get("user")
+    return found if isinstance(found, User) else await _authenticated_user(request)
+
+
+async def _authenticated_user(connection: Connection) -> User:
+    nod = _nod_of(connection)
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotAuthenticated(
+            "send the header Authorization: Bearer <token>; POST /api/auth/login gives the token"
+        )
+    user_id = read_token(token.strip(), nod.vault.derive(JWT_PURPOSE), nod.clock.now())
+    user = await nod.store.read(lambda tx: tx.people.user(user_id))
+    if user is None:
+        raise NotAuthenticated("the account of this token is gone; log in with another")
+    return user
+
+
+# agents
+
+
+async def require_agent(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard: the caller is an agent with its secret. Raises NotAuthenticated."""
+    connection.scope["user"] = await _authenticated_agent(connection)
+
+
+async def current_agent(request: Request[Any, Any, Any]) -> Agent:
+    """Dependency `agent`: the agent that is calling."""
+    found = request.scope.get("user")
+    return found if isinstance(found, Agent) else await _authenticated_agent(request)
+
+
+async def _authenticated_agent(connection: Connection) -> Agent:
+    nod = _nod_of(connection)
+    agent_id = connection.headers.get(AGENT_ID_HEADER, "").strip()
+    secret = connection.headers.get(SECRET_HEADER, "").strip()
+    if not agent_id or not secret:
+        raise NotAuthenticated(f"send the headers {AGENT_ID_HEADER} and {SECRET_HEADER}")
+    try:
+        agent = await nod.store.read(lambda tx: authenticate(tx, agent_id, secret))
+    except NotFound as error:
+        raise NotAuthenticated(error.detail) from None
+    if shows_new_secret(agent, secret):
+        await nod.store.write(lambda tx: new_secret_seen(tx, agent.id))
+    return agent
+
+
+# either
+
+
+async def require_anyone(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard: the caller is an agent, if it says so by its header, or else a person."""
+    if AGENT_ID_HEADER in connection.headers:
+        await require_agent(connection, handler)
+    else:
+        await require_user(connection, handler)
+
+
+def current_caller(request: Request[Any, Any, Any]) -> User | Agent:
+    """Dependency `caller`, behind the guard `require_anyone`."""
+    caller: User | Agent = request.scope["user"]
+    return caller

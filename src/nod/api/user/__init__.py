@@ -1,0 +1,43 @@
+"""The person's side of the API: everything under /api that is not /api/agent."""
+
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from nod.api.auth import current_caller, current_user
+from nod.api.user.accounts import Login, Me
+from nod.api.user.agents import Agents
+from nod.api.user.chat import ActivityLog, Conversations, Images, NewMessages
+from nod.api.user.decisions import Decisions
+from nod.api.user.runs import Deliveries, Runs
+from nod.api.user.tasks import Tasks
+from nod.domain.limits import Limits
+
+_SMALL = [
+    Login,
+    Me,
+    Agents,
+    Conversations,
+    Images,
+    ActivityLog,
+    Decisions,
+    Tasks,
+    Runs,
+    Deliveries,
+]
+
+
+def routes(limits: Limits) -> list[ControllerRouterHandler]:
+    """What to mount. The app gives the dependency `nod` to all of them."""
+    dependencies = {
+        "user": Provide(current_user),
+        "caller": Provide(current_caller, sync_to_thread=False),
+    }
+    small = Router("/", route_handlers=_SMALL, dependencies=dependencies)
+    large = Router(
+        "/",
+        route_handlers=[NewMessages],
+        dependencies=dependencies,
+        request_max_body_size=limits.event_body_bytes,
+    )
+    return [small, large]

@@ -1,0 +1,127 @@
+"""A person's agents."""
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from msgspec import UNSET, UnsetType
+
+from nod.actions import agents
+from nod.actions.agents import AgentChanges, Credentials
+from nod.api.auth import require_user
+from nod.api.user.views import AgentView, NewAgentView, agent_fields
+from nod.app import Nod
+from nod.delivery.address_guard import AddressGuard
+from nod.domain.model import Agent, User
+from nod.store.store import Tx
+
+_SHOWN_ONCE = {"Cache-Control": "no-store"}
+
+
+class AgentFields(msgspec.Struct):
+    """A new agent. `kind` is interactive or approval_only."""
+
+    name: str
+    kind: str = "interactive"
+    timezone: str | None = None
+    webhook_url: str | None = None
+
+
+class AgentEdit(msgspec.Struct):
+    """What to change of an agent; what is not there stays, null clears it."""
+
+    name: str | UnsetType = UNSET
+    timezone: str | UnsetType | None = UNSET
+    webhook_url: str | UnsetType | None = UNSET
+
+
+class Agents(Controller):
+    """Agents: making, changing and removing them."""
+
+    path = "/api/agents"
+    tags = ("Agents",)
+    guards = (require_user,)
+
+    @get()
+    async def list_agents(self, nod: Nod, user: User) -> list[AgentView]:
+        """All of the person's agents, the oldest first."""
+        found = await nod.store.read(lambda tx: tx.people.agents_of(user.id))
+        return [_view(nod, each) for each in found]
+
+    @post()
+    async def create_agent(self, nod: Nod, user: User, data: AgentFields) -> Response[NewAgentView]:
+        """Make an agent. Its secret and webhook_secret are in this answer and in no other."""
+        made = await nod.store.write(
+            lambda tx: agents.create_agent(
+                tx,
+                nod.vault,
+                _guard(nod),
+                user,
+                data.name,
+                data.kind,
+                data.timezone,
+                data.webhook_url,
+            )
+        )
+        return Response(_new_view(nod, made), headers=_SHOWN_ONCE)
+
+    @get("/{agent_id:str}")
+    async def get_agent(self, nod: Nod, user: User, agent_id: str) -> AgentView:
+        """One agent."""
+        return _view(nod, await nod.store.read(lambda tx: agents.get_agent(tx, user, agent_id)))
+
+    @patch("/{agent_id:str}")
+    async def update_agent(self, nod: Nod, user: User, agent_id: str, data: AgentEdit) -> AgentView:
+        """Change name, timezone or webhook_url. Setting the URL lets a disabled one try again."""
+
+        async def change(tx: Tx) -> Agent:
+            agent = await agents.get_agent(tx, user, agent_id)
+            return await agents.update_agent(tx, _guard(nod), agent, _changes(data))
+
+        return _view(nod, await nod.store.write(change))
+
+    @delete("/{agent_id:str}", status_code=204)
+    async def remove_agent(self, nod: Nod, user: User, agent_id: str) -> None:
+        """Remove the agent: its secret stops, its tasks end, its runs are cancelled."""
+
+        async def remove(tx: Tx) -> None:
+            await agents.remove_agent(tx, await agents.get_agent(tx, user, agent_id))
+
+        await nod.store.write(remove)
+
+    @post("/{agent_id:str}/rotate-secret", status_code=200)
+    async def rotate_secret(self, nod: Nod, user: User, agent_id: str) -> Response[NewAgentView]:
+        """A new secret and webhook_secret, shown this once. The old ones work for 24 hours."""
+
+        async def rotate(tx: Tx) -> Credentials:
+            agent = await agents.get_agent(tx, user, agent_id)
+            return await agents.rotate_secret(tx, nod.vault, agent)
+
+        return Response(_new_view(nod, await nod.store.write(rotate)), headers=_SHOWN_ONCE)
+
+
+def _guard(nod: Nod) -> AddressGuard:
+    return AddressGuard(nod.settings.allow_webhook_nets)
+
+
+def _view(nod: Nod, agent: Agent) -> AgentView:
+    connected = bool(nod.sockets.of(agent.id))
+    return AgentView(**agent_fields(agent, nod.clock.now(), connected=connected))
+
+
+def _new_view(nod: Nod, made: Credentials) -> NewAgentView:
+    agent = made.agent
+    connected = bool(nod.sockets.of(agent.id))
+    return NewAgentView(
+        agent_id=agent.id,
+        secret=made.secret,
+        webhook_secret=made.webhook_secret,
+        **agent_fields(agent, nod.clock.now(), connected=connected),
+    )
+
+
+def _changes(data: AgentEdit) -> AgentChanges:
+    given = {
+        name: value
+        for name in AgentEdit.__struct_fields__
+        if (value := getattr(data, name)) is not UNSET
+    }
+    return AgentChanges(frozenset(given), **given)

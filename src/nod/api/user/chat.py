@@ -1,0 +1,127 @@
+"""Conversations, pictures and activity."""
+
+from litestar import Controller, Response, get, post
+
+from nod.actions import activity, chat
+from nod.actions.chat import UserMessageFields
+from nod.api.auth import require_anyone, require_user
+from nod.api.paging import next_link, page_size, read_seq_cursor
+from nod.api.user.views import (
+    ActivityView,
+    ConversationView,
+    MessageView,
+    activity_view,
+    conversation_view,
+    message_view,
+)
+from nod.app import Nod
+from nod.domain.model import Agent, User
+from nod.store.chat import NEWEST
+
+# A picture is somebody's upload: it is shown as what its bytes are and may do nothing.
+_PICTURE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, max-age=31536000, immutable",
+}
+
+
+class Conversations(Controller):
+    """Chats with agents."""
+
+    path = "/api/conversations"
+    tags = ("Chat",)
+    guards = (require_user,)
+
+    @get()
+    async def list_conversations(self, nod: Nod, user: User) -> list[ConversationView]:
+        """All conversations of the person, the oldest first."""
+        found = await nod.store.read(lambda tx: chat.list_conversations(tx, user))
+        return [conversation_view(each) for each in found]
+
+    @get("/{conversation_id:str}/messages")
+    async def list_messages(
+        self,
+        nod: Nod,
+        user: User,
+        conversation_id: str,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Response[list[MessageView]]:
+        """The messages, newest first. A run is one bubble, which shows the last of its texts."""
+        size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)
+        found = await nod.store.read(
+            lambda tx: chat.list_messages(tx, user, conversation_id, size, before)
+        )
+        headers = {}
+        if len(found) == size:
+            path = f"/api/conversations/{conversation_id}/messages"
+            headers = next_link(path, {"limit": limit, "cursor": found[-1].seq})
+        return Response([message_view(each) for each in found], headers=headers)
+
+
+class NewMessages(Controller):
+    """What a person says. Its own controller, because a picture may be larger than other bodies."""
+
+    path = "/api/conversations/{conversation_id:str}/messages"
+    tags = ("Chat",)
+    guards = (require_user,)
+
+    @post()
+    async def send_message(
+        self, nod: Nod, user: User, conversation_id: str, data: UserMessageFields
+    ) -> MessageView:
+        """Say something to the agent; it is told as a `user_message` event."""
+        url = nod.settings.public_url
+        message = await nod.store.write(
+            lambda tx: chat.user_message(tx, user, conversation_id, data, url)
+        )
+        return message_view(message)
+
+
+class Images(Controller):
+    """Pictures of conversations, for the person and for the agent."""
+
+    path = "/api/images"
+    tags = ("Chat",)
+    guards = (require_anyone,)
+
+    @get("/{image_id:str}", media_type="image/*")
+    async def get_image(self, nod: Nod, caller: User | Agent, image_id: str) -> Response[bytes]:
+        """The picture, with a person's token or with an agent's headers."""
+        if isinstance(caller, User):
+            user = caller
+            image = await nod.store.read(lambda tx: chat.image_for_user(tx, user, image_id))
+        else:
+            agent = caller
+            image = await nod.store.read(lambda tx: chat.image_for_agent(tx, agent, image_id))
+        return Response(image.data, media_type=image.media_type, headers=_PICTURE)
+
+
+class ActivityLog(Controller):
+    """What happened."""
+
+    path = "/api/activity"
+    tags = ("Activity",)
+    guards = (require_user,)
+
+    @get()
+    async def list_activity(
+        self,
+        nod: Nod,
+        user: User,
+        agent_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Response[list[ActivityView]]:
+        """What happened with all agents or with one, newest first."""
+        size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)
+        found = await nod.store.read(
+            lambda tx: activity.list_activity(tx, user, agent_id, size, before)
+        )
+        headers = {}
+        if len(found) == size:
+            query = {"agent_id": agent_id, "limit": limit, "cursor": found[-1].seq}
+            headers = next_link("/api/activity", query)
+        return Response([activity_view(each) for each in found], headers=headers)

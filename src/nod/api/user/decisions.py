@@ -1,0 +1,78 @@
+"""What agents ask, and the person's answers."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.params import Parameter
+
+from nod.actions import decisions
+from nod.api.auth import require_user
+from nod.api.paging import next_link, page_size
+from nod.api.user.views import DecisionView, decision_view
+from nod.app import Nod
+from nod.domain.decisions import Answer, Verdict
+from nod.domain.model import User
+from nod.domain.states import DecisionStatus
+from nod.store.chat import LAST_ID
+
+
+class AnswerFields(msgspec.Struct):
+    """The answer. A choice takes `option`, or other words in `note`; a question takes `note`.
+
+    `always_allow` goes with approving a decision that `allows_always`; `always_allow_pattern` is
+    one of those it offers.
+    """
+
+    status: Verdict
+    note: str | None = None
+    option: str | None = None
+    always_allow: bool = False
+    always_allow_pattern: str | None = None
+
+
+class Decisions(Controller):
+    """Decisions: looking at them and answering them."""
+
+    path = "/api/decisions"
+    tags = ("Decisions",)
+    guards = (require_user,)
+
+    @get()
+    async def list_decisions(
+        self,
+        nod: Nod,
+        user: User,
+        wanted: Annotated[DecisionStatus | None, Parameter(query="status")] = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Response[list[DecisionView]]:
+        """The decisions of all agents, newest first; `?status=pending` are those that wait."""
+        size = page_size(limit, nod.limits)
+        found = await nod.store.read(
+            lambda tx: decisions.list_decisions(tx, user, wanted, size, cursor or LAST_ID)
+        )
+        headers = {}
+        if len(found) == size:
+            query = {"status": wanted, "limit": limit, "cursor": found[-1].id}
+            headers = next_link("/api/decisions", query)
+        return Response([decision_view(each) for each in found], headers=headers)
+
+    @get("/{decision_id:str}")
+    async def get_decision(self, nod: Nod, user: User, decision_id: str) -> DecisionView:
+        """One decision."""
+        found = await nod.store.read(lambda tx: decisions.get_decision(tx, user, decision_id))
+        return decision_view(found)
+
+    @post("/{decision_id:str}/resolve", status_code=200)
+    async def resolve(
+        self, nod: Nod, user: User, decision_id: str, data: AnswerFields
+    ) -> DecisionView:
+        """Answer it. One answer wins; a second is 409."""
+        answer = Answer(
+            data.status, data.note, data.option, data.always_allow, data.always_allow_pattern
+        )
+        resolved = await nod.store.write(
+            lambda tx: decisions.resolve(tx, nod.vault, user, decision_id, answer)
+        )
+        return decision_view(resolved)
