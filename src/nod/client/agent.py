@@ -257,11 +257,10 @@ class Agent:
         when the socket opens, so that no event is handed to a request nobody waits for.
         """
         failures = 0
-        cursor: str | None = None
         while True:
             await self._offline.wait()
             try:
-                cursor = await self._poll(cursor)
+                await self._poll()
                 failures = 0
             except (AuthError, Forbidden):
                 raise
@@ -271,14 +270,12 @@ class Agent:
                 logger.debug("long poll: %s; trying again in %.1f s", error, delay_s)
                 await asyncio.sleep(delay_s)
 
-    async def _poll(self, cursor: str | None) -> str | None:
-        """One long poll. Returns the cursor after its events."""
+    async def _poll(self) -> None:
+        """One long poll for the events that have not been acknowledged."""
         began = time.monotonic()
-        events = await self.client.events(after=cursor, wait_s=LONG_POLL_S)
+        events = await self.client.events(wait_s=LONG_POLL_S)
         if not events and time.monotonic() - began < _SHORT_POLL_S:
             raise ConnectError("the long poll came back empty at once")
         for event in events:
             await self._inbox.put(event)
-            cursor = str(event["event_id"])
-            await self.client.ack_event(cursor)
-        return cursor
+            await self.client.ack_event(event["event_id"])

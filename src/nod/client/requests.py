@@ -140,8 +140,8 @@ def pending_triggers() -> Request[list[PendingTrigger]]:
     return _get(f"{_TASKS}/triggers/pending")
 
 
-def why(task_id: str, at: str | None = None) -> Request[Why]:
-    """What happened to a task at a time (RFC 3339; now if not given), in one sentence."""
+def why(task_id: str, at: str) -> Request[Why]:
+    """What happened to a task at a time (RFC 3339, or a time of day such as 09:00)."""
     return _get(f"{_TASKS}/{_part(task_id)}/why", at=at)
 
 
@@ -162,7 +162,7 @@ def start_run(task_id: str) -> Request[RunStarted]:
 
 
 def run(run_id: str) -> Request[Run]:
-    """One run; its `summary` is the full deliverable. Naming a run renews its lease."""
+    """One run; its `summary` is the full deliverable. Looking changes nothing."""
     return _get(f"{_RUNS}/{_part(run_id)}")
 
 
@@ -195,7 +195,7 @@ def put_output(run_id: str, text: str) -> Request[Json]:
 
 
 def context(run_id: str) -> Request[Context]:
-    """The run's scratchpad, oldest block first."""
+    """The run's scratchpad, oldest block first. Reading it takes the run up."""
     return _get(f"{_RUNS}/{_part(run_id)}/context")
 
 
@@ -209,7 +209,10 @@ def add_context(run_id: str, text: str) -> Request[BlockAdded]:
 
 
 def events(*, after: str | None = None, wait_s: int = 0) -> Request[list[Event]]:
-    """Events for the agent, oldest first; waits up to `wait_s` seconds for the first one."""
+    """Events nobody has acknowledged, or all after the one whose id is `after`; oldest first.
+
+    Waits up to `wait_s` seconds for the first one.
+    """
     return _waiting(_EVENTS, wait_s, events_of, after=after)
 
 

@@ -188,7 +188,8 @@ class Preview(TypedDict):
     notes: list[str]
 
 
-class Why(TypedDict, total=False):
-    """One sentence that explains what happened to a task at a time, and the entry behind it."""
+class Why(TypedDict):
+    """One sentence that explains what happened to a task at a time, and the run behind it."""
 
     why: str
+    run: NotRequired[Run | None]

@@ -22,7 +22,7 @@ class Capture:
         if rest := chunk[room:]:
             self._tail.append(rest)
             self._tail_held += len(rest)
-            while self._tail_held - len(self._tail[0]) >= self._tail_bytes:
+            while self._tail and self._tail_held - len(self._tail[0]) >= self._tail_bytes:
                 self._tail_held -= len(self._tail.popleft())
 
     def text(self) -> str:

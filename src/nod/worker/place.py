@@ -9,7 +9,7 @@ from typing import Any
 
 from nod.client import requests
 from nod.client.agent import Agent
-from nod.client.errors import ApiError, NodError
+from nod.client.errors import ApiError, Conflict, NodError, NotFound
 from nod.worker.job import ENDED, Job
 from nod.worker.process import Process
 from nod.worker.report import Finished, Report, not_run, report_of
@@ -19,8 +19,8 @@ from nod.worker.workspace import Workspace, workspace
 logger = logging.getLogger("nod.work")
 
 _HEARTBEAT_S = 1.0
-# Without a socket nobody answers heartbeats; then the run itself is looked at, this often.
-_LOOK_S = 5.0
+# Without a socket each heartbeat is a request.
+_REST_HEARTBEAT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Place:
             status,
             process.stdout.text(),
             process.stderr.text(),
-            files.output_was_set,
+            files.output_was_set(),
             ended_by,
         )
         return report_of(finished)
@@ -157,21 +157,22 @@ class Place:
         """Signs of life for the server; what it says of the run comes back over the socket."""
         while True:
             try:
-                if self._agent.connected:
-                    await self._agent.heartbeat(self._job.run_id, status_text=self._job.name)
-                    await asyncio.sleep(_HEARTBEAT_S)
-                else:
-                    await self._look()
-                    await asyncio.sleep(_LOOK_S)
+                await self._agent.heartbeat(self._job.run_id, status_text=self._job.name[:200])
+            except (Conflict, NotFound):
+                await self._look()
             except NodError as error:
                 logger.debug("%s: no sign of life: %s", self._job.run_id, error)
-                await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_HEARTBEAT_S if self._agent.connected else _REST_HEARTBEAT_S)
 
     async def _look(self) -> None:
-        """Asks for the run, which renews its lease and shows whether it is still wanted."""
-        run = await self._client.call(requests.run(self._job.run_id), retries=0)
-        if run["status"] in ENDED:
-            self._signals.end(run["status"])
+        """Finds out how the run has ended, when a heartbeat by REST was refused for it."""
+        try:
+            run = await self._client.run(self._job.run_id)
+        except NodError as error:
+            logger.debug("%s: cannot be looked at: %s", self._job.run_id, error)
+        else:
+            if run["status"] in ENDED:
+                self._signals.end(run["status"])
 
     async def _report(self, report: Report, began: float) -> bool:
         job, took_s = self._job, time.monotonic() - began

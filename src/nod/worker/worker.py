@@ -6,7 +6,7 @@ import logging
 from nod.client.agent import Agent
 from nod.client.inbox import Seen
 from nod.client.types import Event
-from nod.worker.job import Job, job_of
+from nod.worker.job import ENDED, Job, job_of
 from nod.worker.place import Options, Place, Signals
 
 logger = logging.getLogger("nod.work")
@@ -69,7 +69,7 @@ class Worker:
                 self._jobs.put_nowait(job)
         elif event.get("type") != "error":
             logger.info("%s: nothing to do for this worker", event.get("type"))
-        elif event.get("run_id") in self._working and isinstance(event.get("status"), str):
+        elif event.get("run_id") in self._working and event.get("status") in ENDED:
             self._working[event["run_id"]].end(event["status"])
         else:
             logger.warning("Nod answered: %s", event.get("detail"))

@@ -28,7 +28,6 @@ class Workspace:
     environment: Mapping[str, str]
     marker: Path
 
-    @property
     def output_was_set(self) -> bool:
         """Whether the command has set the run's output itself."""
         return self.marker.exists()
