@@ -48,6 +48,7 @@ class Nod:
         self.sockets = Sockets()
         self.heartbeats = Heartbeats(self.store, self.clock, self.limits)
         self.telemetry = Telemetry(settings.log_json)
+        self.telemetry.watch_sockets(lambda: len(self.sockets))
         self.draining = asyncio.Event()
         self._sender: WebhookSender | None = None
         self._deliverer: Deliverer | None = None

@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from nod.api import agent, docs, health, hooks, user
+from nod.api import agent, health
 from nod.api.auth import provide_nod
 from nod.api.problems import handlers
 from nod.api.socket import PATH, AgentSockets, Message, Receive, Send
@@ -32,16 +32,13 @@ class Doors:
         self.http = Litestar(
             route_handlers=[
                 *agent.routes,
-                *user.routes,
-                *hooks.routes,
                 *health.routes,
-                *docs.routes,
             ],
             state=State({"nod": nod}),
             dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
             exception_handlers=handlers,
-            openapi_config=docs.openapi_config,
             request_max_body_size=nod.limits.body_bytes,
+            logging_config=None,  # telemetry/ has set it up
         )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -420,7 +420,9 @@ class AgentSchedule(Controller):
         if not 1 <= count <= nod.limits.page_items:
             raise InvalidInput(f"count must be between 1 and {nod.limits.page_items}; got {count}")
         start = nod.clock.now() if from_ is None else parse_rfc3339(from_, "from")
-        zone = timezone or await nod.store.read(lambda tx: tasks.zone_of(tx, agent))
+        zone = timezone
+        if zone is None:
+            zone = await nod.store.read(lambda tx: tasks.zone_of(tx, agent))
         once = None if run_at is None else parse_rfc3339(run_at, "run_at")
         return preview_view(preview(schedule, zone, start, count, once))
 

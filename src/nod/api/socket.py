@@ -14,6 +14,7 @@ from nod.delivery.sockets import Socket
 from nod.domain.errors import Conflict, NodError, NotAuthenticated, NotFound
 from nod.domain.limits import MIB
 from nod.domain.model import Agent, Channel
+from nod.store.effects import Fact
 from nod.store.people import Seen
 from nod.store.store import Tx
 
@@ -122,12 +123,12 @@ class AgentSockets:
         socket.frames.put_nowait(_frame({"type": "auth_ok", "agent_id": agent.id}))
         writer = asyncio.create_task(_write(socket, send), name=f"socket of {agent.id}")
         nod.deliverer.opened(socket)
-        nod.telemetry.connected(agent.id, len(nod.sockets))
+        nod.telemetry.record([Fact("agent_connected", {"agent_id": agent.id})])
         try:
             await self._read(agent, socket, receive)
         finally:
             nod.deliverer.closed(socket)
-            nod.telemetry.disconnected(agent.id, len(nod.sockets))
+            nod.telemetry.record([Fact("agent_disconnected", {"agent_id": agent.id})])
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
             await self._left(agent)

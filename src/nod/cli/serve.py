@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 
 from nod.app import Nod
-from nod.config import Settings, load
+from nod.config import Settings, load, local_url
 from nod.domain.errors import NodError
 from nod.server import listen, make_server, port_of
 from nod.telemetry import setup_logging
+
+_log = structlog.get_logger("nod")
 
 
 @click.command()
@@ -45,7 +48,8 @@ async def _serve(settings: Settings) -> None:
         nod = Nod(settings)
         await nod.start()
         try:
-            nod.telemetry.say("listening", url=f"http://{settings.host}:{port_of(listener)}")
+            url = local_url(settings.host, port_of(listener))
+            _log.info("listening", url=url, database=str(settings.database_path))
             await make_server(nod).serve(sockets=[listener])
         finally:
             await nod.stop()
