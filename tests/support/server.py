@@ -68,7 +68,7 @@ class RunningServer:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with (self.data_dir / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nod.cli.main", "serve"],
+                [str(Path(sys.executable).with_name("nod")), "serve"],
                 env=self._environ(),
                 stdout=log,
                 stderr=log,
