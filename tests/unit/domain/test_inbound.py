@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nod.domain.errors import InvalidInput, NotAuthenticated, TooLarge
@@ -175,6 +175,7 @@ def test_bytes_that_are_no_text_are_replaced_and_it_is_said() -> None:
     }
 
 
+@settings(deadline=None)  # machines that run tests are sometimes busy
 @given(
     body=st.one_of(
         st.binary(),
