@@ -1,9 +1,11 @@
 """The doors of one Nod put together as an ASGI app, and the server that keeps it open."""
 
 import asyncio
+import signal
 import socket as sockets
 import sys
-from types import FrameType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -49,23 +51,35 @@ class Doors:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which lets waiting calls go as soon as it is asked to stop."""
+    """uvicorn with our way of stopping.
+
+    Waiting calls are let go as soon as a signal comes, a second one ends at once, and the process
+    goes on to close its store and exits with 0, where uvicorn would have itself killed.
+    """
 
     def __init__(self, nod: Nod, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._nod = nod
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.ready = asyncio.Event()
 
-    async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-        self.ready.set()
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM while the context is open."""
+        loop = asyncio.get_running_loop()
+        before = {
+            each: signal.signal(each, lambda *_: loop.call_soon_threadsafe(self.stop))
+            for each in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._nod.drain)
-        super().handle_exit(sig, frame)
+    def stop(self) -> None:
+        """Begin to stop; a second time, stop without waiting for anybody."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._nod.drain()
 
 
 def make_server(nod: Nod) -> Server:
