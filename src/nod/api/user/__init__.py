@@ -7,7 +7,7 @@ from litestar.types import ControllerRouterHandler
 from nod.api.auth import current_caller, current_user
 from nod.api.user.accounts import Login, Me
 from nod.api.user.agents import Agents
-from nod.api.user.chat import ActivityLog, Conversations, Images, NewMessages
+from nod.api.user.chat import ActivityLog, Conversations, Images
 from nod.api.user.decisions import Decisions
 from nod.api.user.runs import Deliveries, Runs
 from nod.api.user.tasks import Tasks
@@ -17,7 +17,6 @@ _SMALL = [
     Login,
     Me,
     Agents,
-    Conversations,
     Images,
     ActivityLog,
     Decisions,
@@ -34,9 +33,10 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
         "caller": Provide(current_caller, sync_to_thread=False),
     }
     small = Router("/", route_handlers=_SMALL, dependencies=dependencies)
+    # What a person says may carry a picture, which is larger than other bodies.
     large = Router(
         "/",
-        route_handlers=[NewMessages],
+        route_handlers=[Conversations],
         dependencies=dependencies,
         request_max_body_size=limits.event_body_bytes,
     )

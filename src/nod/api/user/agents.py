@@ -13,6 +13,8 @@ from nod.delivery.address_guard import AddressGuard
 from nod.domain.model import Agent, User
 from nod.store.store import Tx
 
+# The close code of the contract for "no such agent".
+NO_AGENT = 4004
 _SHOWN_ONCE = {"Cache-Control": "no-store"}
 
 
@@ -86,6 +88,8 @@ class Agents(Controller):
             await agents.remove_agent(tx, await agents.get_agent(tx, user, agent_id))
 
         await nod.store.write(remove)
+        for socket in nod.sockets.of(agent_id):
+            socket.hang_up(NO_AGENT, "this agent was removed")
 
     @post("/{agent_id:str}/rotate-secret", status_code=200)
     async def rotate_secret(self, nod: Nod, user: User, agent_id: str) -> Response[NewAgentView]:

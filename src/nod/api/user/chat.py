@@ -60,15 +60,7 @@ class Conversations(Controller):
             headers = next_link(path, {"limit": limit, "cursor": found[-1].seq})
         return Response([message_view(each) for each in found], headers=headers)
 
-
-class NewMessages(Controller):
-    """What a person says. Its own controller, because a picture may be larger than other bodies."""
-
-    path = "/api/conversations/{conversation_id:str}/messages"
-    tags = ("Chat",)
-    guards = (require_user,)
-
-    @post()
+    @post("/{conversation_id:str}/messages")
     async def send_message(
         self, nod: Nod, user: User, conversation_id: str, data: UserMessageFields
     ) -> MessageView:

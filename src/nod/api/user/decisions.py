@@ -1,10 +1,7 @@
 """What agents ask, and the person's answers."""
 
-from typing import Annotated
-
 import msgspec
 from litestar import Controller, Response, get, post
-from litestar.params import Parameter
 
 from nod.actions import decisions
 from nod.api.auth import require_user
@@ -43,18 +40,18 @@ class Decisions(Controller):
         self,
         nod: Nod,
         user: User,
-        wanted: Annotated[DecisionStatus | None, Parameter(query="status")] = None,
+        status: DecisionStatus | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Response[list[DecisionView]]:
         """The decisions of all agents, newest first; `?status=pending` are those that wait."""
         size = page_size(limit, nod.limits)
         found = await nod.store.read(
-            lambda tx: decisions.list_decisions(tx, user, wanted, size, cursor or LAST_ID)
+            lambda tx: decisions.list_decisions(tx, user, status, size, cursor or LAST_ID)
         )
         headers = {}
         if len(found) == size:
-            query = {"status": wanted, "limit": limit, "cursor": found[-1].id}
+            query = {"status": status, "limit": limit, "cursor": found[-1].id}
             headers = next_link("/api/decisions", query)
         return Response([decision_view(each) for each in found], headers=headers)
 
