@@ -3,7 +3,6 @@
 import asyncio
 
 from litestar import MediaType, Response, get
-from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from nod.app import Nod
@@ -14,27 +13,24 @@ from nod.store.store import Tx
 _PROBE_S = 5.0
 
 
-def routes(nod: Nod) -> list[HTTPRouteHandler]:
-    """The probes and the metrics of one process."""
+@get("/healthz", media_type=MediaType.TEXT, sync_to_thread=False, tags=["Operation"])
+def healthz() -> str:
+    """Answers as long as the process runs; says nothing of its database."""
+    return "ok"
 
-    @get("/healthz", media_type=MediaType.TEXT, sync_to_thread=False, tags=["operation"])
-    def healthz() -> str:
-        """Answers as long as the process runs; says nothing of its database."""
-        return "ok"
 
-    @get("/readyz", media_type=MediaType.TEXT, tags=["operation"])
-    async def readyz() -> str:
-        """Whether requests can be taken: 503 with the reason while not."""
-        await check_ready(nod)
-        return "ready"
+@get("/readyz", media_type=MediaType.TEXT, tags=["Operation"])
+async def readyz(nod: Nod) -> str:
+    """Whether requests can be taken: 503 with the reason while not."""
+    await check_ready(nod)
+    return "ready"
 
-    @get("/metrics", sync_to_thread=False, tags=["operation"])
-    def metrics() -> Response[bytes]:
-        """Counters and histograms in the text format of Prometheus."""
-        text = generate_latest(nod.telemetry.registry)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    return [healthz, readyz, metrics]
+@get("/metrics", sync_to_thread=False, tags=["Operation"])
+def metrics(nod: Nod) -> Response[bytes]:
+    """Counters and histograms in the text format of Prometheus."""
+    text = generate_latest(nod.telemetry.registry)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def check_ready(nod: Nod) -> None:
@@ -51,3 +47,6 @@ async def check_ready(nod: Nod) -> None:
 
 async def _nothing(_: Tx) -> None:
     """A transaction without a change passes through the writer and costs no disk write."""
+
+
+routes = [healthz, readyz, metrics]

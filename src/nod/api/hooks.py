@@ -1,0 +1,173 @@
+"""Inbound triggers, `POST /api/webhooks/{trigger_id}`: a call from anywhere becomes a run.
+
+Its address is its permission: whoever has the 256 random bits may fire the task. The answer comes
+once the run is durable, because most callers never send again.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.datastructures import State
+
+from nod.app import Nod
+from nod.domain import inbound
+from nod.domain.errors import InvalidInput, NotFound, TooLarge
+from nod.domain.inbound_verify import VerifyKind, verify
+from nod.domain.limits import Limits
+from nod.domain.model import Task
+from nod.engine.trigger import Call, accept_call
+from nod.store.store import Tx
+from nod.store.tasks import TriggerCall
+
+Receive = Callable[[], Awaitable[Any]]
+
+_TRIGGER_ID = re.compile(r"[0-9a-f]{64}")
+
+
+class Accepted(msgspec.Struct):
+    """The run that the call made, or that the same call made before."""
+
+    status: str
+    event_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A call as it came. Header names are in lower case, values decoded as Latin-1."""
+
+    headers: dict[str, str]
+    query: dict[str, Any]
+    body: bytes
+
+
+@post(
+    "/api/webhooks/{trigger_id:str}",
+    status_code=202,
+    tags=["Triggers"],
+    operation_id="CallTrigger",
+    summary="Fire an event task",
+)
+async def call_trigger(
+    trigger_id: str, request: Request[Any, Any, State]
+) -> Response[Accepted | str]:
+    """Fires the task with this trigger. Any body up to 1 MiB; it reaches the agent as `payload`.
+
+    A call that repeats an Idempotency-Key, webhook-id, X-GitHub-Delivery or Stripe event id within
+    a day is answered with the first run.
+    """
+    nod: Nod = request.app.state.nod
+    task = await find_task(nod, trigger_id)
+    headers = _headers(request.scope["headers"])
+    body = await read_body(request.receive, headers, nod.limits)
+    call = Inbound(headers, _query(request.scope["query_string"], nod.limits), body)
+    answered = await take(nod, task, call)
+    if isinstance(answered, inbound.UrlCheck):
+        # The text is the caller's own; no browser is to take it for a page.
+        safe = {"X-Content-Type-Options": "nosniff"}
+        return Response(
+            answered.body, status_code=200, media_type=answered.content_type, headers=safe
+        )
+    return Response(Accepted("accepted", answered.event_id, answered.run_id), status_code=202)
+
+
+async def find_task(nod: Nod, trigger_id: str) -> Task:
+    """The task of a trigger. Raises NotFound, also where the agent was removed."""
+    task = None
+    if _TRIGGER_ID.fullmatch(trigger_id):
+        task = await nod.store.read(lambda tx: _task(tx, trigger_id))
+    if task is None:
+        raise NotFound("there is no trigger at this address; it may have been replaced or removed")
+    return task
+
+
+async def take(nod: Nod, task: Task, call: Inbound) -> TriggerCall | inbound.UrlCheck:
+    """Check who calls, and make the run, or answer what the caller wants to know of the URL.
+
+    Raises NotAuthenticated, InvalidInput, TooLarge, Conflict (paused), TooMany and NotFound.
+    """
+    kind = cast("VerifyKind", task.verify)
+    secret = None if task.verify_secret is None else nod.vault.open(task.verify_secret).decode()
+    now, limits = nod.clock.now(), nod.limits
+    query = {name: value for name, value in call.query.items() if isinstance(value, str)}
+    asked = inbound.url_check(kind, secret, call.headers, query, call.body, now, limits)
+    if asked is not None:
+        return asked
+    verify(kind, secret, call.headers, call.body, now, limits)
+    payload = inbound.read_payload(call.body, call.headers.get("content-type", ""), limits)
+    key = inbound.dedupe_key(call.headers, payload)
+    made = Call(payload.decode(), _circumstances(call), key)
+    trigger_id = task.trigger_id or ""
+    return await nod.store.write(lambda tx: _accept(tx, trigger_id, made))
+
+
+async def read_body(receive: Receive, headers: dict[str, str], limits: Limits) -> bytes:
+    """The body; TooLarge as soon as it is known to be, without keeping more than fits."""
+    most = limits.body_bytes
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > most:
+        raise _too_large(most)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidInput("the connection closed before the body was complete")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def _task(tx: Tx, trigger_id: str) -> Task | None:
+    task = await tx.tasks.by_trigger(trigger_id)
+    alive = task is not None and await tx.people.agent(task.agent_id) is not None
+    return task if alive else None
+
+
+async def _accept(tx: Tx, trigger_id: str, call: Call) -> TriggerCall:
+    """Read the task again: it may have been paused, changed or removed while the body came."""
+    task = await _task(tx, trigger_id)
+    if task is None:
+        raise NotFound("this trigger has just been removed")
+    return await accept_call(tx, task, call)
+
+
+def _circumstances(call: Inbound) -> str:
+    shown = {
+        "source": inbound.source(call.headers),
+        "headers": inbound.safe_headers(call.headers),
+        "query": call.query,
+    }
+    return msgspec.json.encode(shown).decode()
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+
+
+def _query(raw: bytes, limits: Limits) -> dict[str, Any]:
+    """The query's fields; one that comes more than once is a list."""
+    if not raw:
+        return {}
+    if raw.count(b"&") >= limits.form_fields:
+        raise TooLarge(f"the address has more than {limits.form_fields} query fields")
+    grouped: dict[str, list[str]] = {}
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="replace"):
+        grouped.setdefault(name, []).append(value)
+    return {name: each if len(each) > 1 else each[0] for name, each in grouped.items()}
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"the body is larger than the {most} bytes that a trigger takes")
+
+
+routes = [call_trigger]
