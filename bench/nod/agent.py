@@ -11,7 +11,7 @@ import json
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from bench.nod.caller import END_OF_HEAD
 from bench.nod.seed import SeededAgent
@@ -20,6 +20,8 @@ from bench.nod.server import Server
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 NO_MASK = b"\0\0\0\0"
 """A client must mask; masking with zeros leaves the bytes as they are (RFC 6455, 5.3)."""
+
+CONNECT_S = 10.0
 
 OnEvent = Callable[[SeededAgent, float, dict[str, Any]], None]
 
@@ -46,7 +48,8 @@ class AgentSocket(asyncio.Protocol):
         _, agent = await loop.create_connection(
             lambda: cls(seeded, on_event), server.host, server.port
         )
-        await agent.ready
+        async with asyncio.timeout(CONNECT_S):
+            await agent.ready
         return agent
 
     def close(self) -> None:
@@ -56,13 +59,12 @@ class AgentSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: ask for the upgrade."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
-            transport.write(
-                f"GET /ws/agent/{self._seeded.agent.id} HTTP/1.1\r\nHost: localhost\r\n"
-                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-            )
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(
+            f"GET /ws/agent/{self._seeded.agent.id} HTTP/1.1\r\nHost: localhost\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop: read all whole frames, and acknowledge their events together."""

@@ -54,7 +54,7 @@ async def serving(data_dir: Path) -> AsyncIterator[Server]:
     log = data_dir / "serve.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "nod.cli.main", "serve"),
+            *(sys.executable, "-c", "from nod.cli.main import main; main()", "serve"),
             *("--host", host, "--port", str(port)),
             env={**os.environ, **LIMITS, "NOD_DATA_DIR": str(data_dir)},
             stdout=output,
