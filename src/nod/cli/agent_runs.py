@@ -4,7 +4,7 @@ from itertools import islice
 
 import click
 
-from nod.cli.output import as_json, moment, show_fields, show_json, show_table, show_text, words
+from nod.cli.output import as_json, moment, show_fields, show_json, show_table, show_text
 from nod.cli.reading import (
     in_run,
     mark_output_set,
@@ -15,6 +15,9 @@ from nod.cli.reading import (
 )
 from nod.client.client import Client
 from nod.client.types import Run, RunResult
+
+# How much of a result the list shows; `nod runs show` has all of it.
+_RESULT_CHARS = 80
 
 
 @click.group()
@@ -29,29 +32,34 @@ def runs() -> None:
 def list_(task: str | None, limit: int, json_: bool) -> None:
     """Lists the newest runs: of TASK (an id or a name), or of all tasks."""
     with Client() as client:
-        found = _newest(client, task, limit)
+        names = {each["id"]: each["name"] for each in client.tasks()}
+        chosen = list(names) if task is None else [task_named(client, task)]
+        found = _newest(client, chosen, limit)
     if json_:
         show_json(found)
         return
     rows = [
         [
             run["id"],
-            run.get("task_name") or run["task_id"],
+            names.get(run["task_id"], run["task_id"]),
             run["status"],
             moment(run.get("scheduled_for")),
-            words(run.get("error") or run.get("reason") or run["summary"])[:80],
+            _beginning(run.get("error") or run.get("reason") or run["summary"] or "-"),
         ]
         for run in found
     ]
     show_table(("ID", "TASK", "STATUS", "DUE", "RESULT"), rows, "no runs yet")
 
 
-def _newest(client: Client, task: str | None, limit: int) -> list[Run]:
-    if task is not None:
-        return list(islice(client.runs(task_named(client, task)), limit))
-    each = (islice(client.runs(found["id"]), limit) for found in client.tasks())
-    found = [run for page in each for run in page]
+def _newest(client: Client, task_ids: list[str], limit: int) -> list[Run]:
+    """The newest runs of several tasks; the wire has a list for each."""
+    each = (islice(client.runs(task_id), limit) for task_id in task_ids)
+    found = [run for runs_of_one in each for run in runs_of_one]
     return sorted(found, key=lambda run: run.get("scheduled_for", ""), reverse=True)[:limit]
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _RESULT_CHARS else text[: _RESULT_CHARS - 1] + "…"
 
 
 @runs.command()
@@ -137,7 +145,7 @@ def _about(run: Run) -> list[tuple[str, str]]:
     shown = {"scheduled_for": "due", "started_at": "started", "finished_at": "finished"}
     fields = [
         ("id", run["id"]),
-        ("task", run.get("task_name") or run["task_id"]),
+        ("task", run["task_id"]),
         ("status", run["status"]),
         ("delivery", run.get("delivery")),
         ("error", run.get("error")),

@@ -89,7 +89,6 @@ class Run(TypedDict):
     summary: str | None
     started_at: str | None
     finished_at: str | None
-    task_name: NotRequired[str]
     created_at: NotRequired[str]
     scheduled_for: NotRequired[str]
     trigger: NotRequired[str]

@@ -65,14 +65,20 @@ class Worker:
     def _sort(self, event: Event) -> None:
         job = job_of(event)
         if job is not None:
-            if self._seen.add(job.run_id):
-                self._jobs.put_nowait(job)
+            self._enqueue(job)
         elif event.get("type") != "error":
             logger.info("%s: nothing to do for this worker", event.get("type"))
         elif event.get("run_id") in self._working and event.get("status") in ENDED:
             self._working[event["run_id"]].end(event["status"])
         else:
             logger.warning("Nod answered: %s", event.get("detail"))
+
+    def _enqueue(self, job: Job) -> None:
+        if not self._seen.add(job.run_id):
+            return
+        if len(self._working) + self._jobs.qsize() >= self._options.concurrency:
+            logger.info("%s waits for a free place: %s", job.run_id, job.name)
+        self._jobs.put_nowait(job)
 
     async def _place(self, once: bool) -> None:
         """One place: job after job."""

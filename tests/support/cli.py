@@ -1,0 +1,69 @@
+"""The installed commands as an agent's shell calls them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from nod import Client
+from support.server import RunningServer
+
+
+def soon(seconds: float = 1) -> str:
+    """A `run_at` in the near future; the wire has whole seconds."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass
+class Shell:
+    """A shell with one agent's credentials in its environment."""
+
+    url: str
+    agent_id: str
+    secret: str
+
+    def environ(self, more: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NOD_")}
+        ours = {"NOD_API_URL": self.url, "NOD_AGENT_ID": self.agent_id, "NOD_SECRET": self.secret}
+        return {**kept, **ours, **more}
+
+    def run(
+        self, *arguments: str, stdin: str = "", command: str = "nod", **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """The command's end. `more` goes into its environment."""
+        return subprocess.run(
+            [str(path_of(command)), *arguments],
+            input=stdin,
+            env=self.environ(more),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def start(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+        """`nod` with these arguments, running."""
+        return subprocess.Popen(
+            [str(path_of("nod")), *arguments],
+            env=self.environ(more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def client(self) -> Client:
+        return Client(self.url, self.agent_id, self.secret)
+
+
+def path_of(command: str) -> Path:
+    return Path(sys.executable).with_name(command)
+
+
+def new_shell(server: RunningServer, name: str = "Ada") -> Shell:
+    """A new agent of the server, and a shell for it."""
+    made = asyncio.run(server.add_agent(name))
+    return Shell(server.url, made.agent.id, made.secret)
