@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from nod import Client
 from support.server import RunningServer
 
@@ -67,3 +69,39 @@ def new_shell(server: RunningServer, name: str = "Ada") -> Shell:
     """A new agent of the server, and a shell for it."""
     made = asyncio.run(server.add_agent(name))
     return Shell(server.url, made.agent.id, made.secret)
+
+
+EMAIL, PASSWORD = "ann@example.org", "correct horse battery"
+
+
+def add_account(server: RunningServer) -> None:
+    """The first account, which all agents that are added later belong to."""
+    subprocess.run(
+        [str(path_of("nod")), "users", "add", EMAIL, "--password-stdin"],
+        input=PASSWORD,
+        env={**os.environ, "NOD_DATA_DIR": str(server.data_dir)},
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+
+
+@dataclass
+class Person:
+    """The owner of all agents of a server, using the API."""
+
+    http: httpx.Client
+
+    @classmethod
+    def log_in(cls, server: RunningServer) -> "Person":
+        login = {"email": EMAIL, "password": PASSWORD}
+        answer = httpx.post(f"{server.url}/api/auth/login", json=login).raise_for_status().json()
+        token = answer.get("access_token") or answer["token"]
+        return cls(httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}))
+
+    def answer(self, decision_id: str, status: str, **fields: object) -> None:
+        body = {"status": status, **fields}
+        self.http.post(f"/api/decisions/{decision_id}/resolve", json=body).raise_for_status()
+
+    def call_trigger(self, trigger_id: str, payload: object) -> None:
+        self.http.post(f"/api/webhooks/{trigger_id}", json=payload).raise_for_status()
