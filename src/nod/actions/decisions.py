@@ -12,10 +12,11 @@ import msgspec
 from msgspec import UNSET
 
 from nod.actions import tasks
+from nod.actions.agents import get_agent
 from nod.actions.chat import check_interactive, conversation_of, named_run
 from nod.actions.checks import limited, required
 from nod.domain.decisions import Answer, answered, closed, make_decision, next_warning
-from nod.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
+from nod.domain.errors import Conflict, InvalidInput, NotFound, TooMany
 from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Channel, Decision, DecisionKind, Run, User
@@ -297,17 +298,15 @@ async def resolve(tx: Tx, vault: Vault, user: User, decision_id: str, answer: An
     patterns = [each.pattern for each in offered]
     resolved = answered(decision, answer, options, patterns, user.email, tx.now)
     if resolved.status == "approved":
-        resolved = await _carry_out(tx, vault, resolved)
+        resolved = await _carry_out(tx, vault, user, resolved)
     await _close(tx, resolved)
     return resolved
 
 
-async def _carry_out(tx: Tx, vault: Vault, decision: Decision) -> Decision:
+async def _carry_out(tx: Tx, vault: Vault, user: User, decision: Decision) -> Decision:
     """What approving does by itself: creating the task proposed, making the run after all."""
     if decision.kind == "proposal" and decision.proposal is not None:
-        agent = await tx.people.agent(decision.agent_id)
-        if agent is None:
-            raise Forbidden("the agent of this proposal was removed")
+        agent = await get_agent(tx, user, decision.agent_id)
         given = msgspec.json.decode(decision.proposal, type=TaskFields)
         task = await tasks.create(tx, vault, agent, given, "user")
         return replace(decision, task_id=task.id)
