@@ -42,7 +42,6 @@ _FAULT = (
 _NO_PAGE = "there is nothing at this address; /api/docs lists what there is"
 _CUT = "the connection closed before the body was complete"
 _TOO_DEEP = "the JSON is nested too deeply"
-_NO_UTF8 = "the body is not UTF-8 text"
 
 # How the JSON decoder speaks (msgspec/_core.c), and how we say it.
 _AT = re.compile(r"^(?P<text>.*) - at (?P<key>`key` in )?`\$\.?(?P<path>[^`]*)`$", re.DOTALL)
@@ -51,6 +50,10 @@ _RANGE = re.compile(
     r"Expected `(?P<kind>\w+)[^`]*` (?:of length )?(?P<sign>>=|<=|>|<) (?P<bound>\S+)"
 )
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
+_NO_BODY = "Object missing required field `data`"
+_NO_PARAMETER = re.compile(r"Missing required (?P<kind>\w+) parameter '(?P<field>[^']*)'")
+# The framework's name for the body, before the field's own.
+_BODY = re.compile(r"`\$\.data(?=[.\[`])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _ENUM = re.compile(r"Invalid (?:enum )?value (?P<value>.+)", re.DOTALL)
 _WANTED = {
@@ -75,17 +78,22 @@ class Problem(NamedTuple):
     fault: bool = False
 
 
-def sentence(error: Exception) -> tuple[int, str]:
-    """The HTTP status of an error, and its sentence; also for the frames of a socket."""
-    found = problem(error)
+def sentence(error: Exception, what: str = "the body") -> tuple[int, str]:
+    """The HTTP status of an error, and its sentence; a fault of ours is logged.
+
+    `what` names the input that could not be read: a body, or a socket's frame.
+    """
+    found = problem(error, what)
+    if found.fault:
+        _log.error("an answer failed", exc_info=error)
     return found.status, found.detail
 
 
-def problem(error: Exception) -> Problem:
+def problem(error: Exception, what: str = "the body") -> Problem:
     """What to answer for any error. What was not meant for the caller tells nothing of itself."""
     if isinstance(error, errors.NodError):
         return _of_ours(error)
-    decoding = _of_decoding(error)
+    decoding = _of_decoding(error, what)
     if decoding is not None:
         return Problem(400, decoding, {})
     if isinstance(error, HTTPException):
@@ -122,22 +130,31 @@ def _of_ours(error: errors.NodError) -> Problem:
     return Problem(status, error.detail, headers, fault=status == 500)
 
 
-def _of_decoding(error: Exception) -> str | None:
-    """What is wrong with a body or frame that could not be read; None for other errors."""
+def _of_decoding(error: Exception, what: str) -> str | None:
+    """What is wrong with an input that could not be read; None for other errors."""
     cause: BaseException | None = error
     while cause is not None and isinstance(cause, LitestarException):
         cause = cause.__cause__
     match cause:
+        case msgspec.ValidationError() if cause is not error:
+            return _of_request(str(cause))
         case msgspec.ValidationError():
-            return _in_words(str(cause))
+            return _in_words(str(cause), what)
         case msgspec.DecodeError():
-            return _malformed(str(cause))
+            return _malformed(str(cause), what)
         case UnicodeDecodeError():
-            return _NO_UTF8
+            return f"{what} is not UTF-8 text"
         case RecursionError() if "deserializing" in str(cause):
             return _TOO_DEEP
         case _:
             return None
+
+
+def _of_request(text: str) -> str:
+    """What is wrong with a request that the framework has read: its body is `data` there."""
+    if text == _NO_BODY:
+        return "the body is missing; send JSON"
+    return _in_words(_BODY.sub("`$", text), "the body")
 
 
 def _of_framework(error: HTTPException) -> Problem:
@@ -165,7 +182,7 @@ def _wrong_method(headers: dict[str, str]) -> Problem:
     )
     if not allowed:
         return Problem(405, "this address does not take that method", headers)
-    detail = f"this address takes {' and '.join(allowed)} only"
+    detail = f"this address takes {', '.join(allowed)} only"
     return Problem(405, detail, {"Allow": ", ".join(allowed)})
 
 
@@ -173,22 +190,26 @@ def _validation(error: ValidationException) -> str:
     """The first of the framework's findings; each is the decoder's text and a place."""
     found = error.extra
     if not isinstance(found, list) or not found or not isinstance(found[0], dict):
+        missing = _NO_PARAMETER.match(error.detail)
+        if missing is not None:
+            return f"{missing['field']} is missing; give it as a {missing['kind']} parameter"
         return _plain(error.detail)
     text, key = str(found[0].get("message", "")), str(found[0].get("key", ""))
     return _say(text, "" if key == "data" else key)
 
 
-def _in_words(text: str) -> str:
+def _in_words(text: str, what: str) -> str:
     """A sentence for what msgspec says, such as "Expected `str`, got `int` - at `$.name`"."""
     found = _AT.match(text)
     if found is None:
         return _say(text, "")
-    where = f"a key of {found['path'] or 'the body'}" if found["key"] else found["path"]
-    return _say(found["text"], where)
+    path = "a value in the body" if found["path"] == "[...]" else found["path"]
+    where = f"a key of {path or 'the body'}" if found["key"] else path
+    return _say(found["text"], where, what)
 
 
-def _say(text: str, field: str) -> str:
-    name = field or "the body"
+def _say(text: str, field: str, what: str = "the body") -> str:
+    name = field or what
     if found := _MISSING.match(text):
         return f"{_inside(field, found['field'])} is missing"
     if found := _UNKNOWN.match(text):
@@ -216,10 +237,10 @@ def _inside(path: str, field: str) -> str:
     return f"{path}.{field}" if path else field
 
 
-def _malformed(text: str) -> str:
+def _malformed(text: str, what: str) -> str:
     if "truncated" in text:
-        return "the body is empty or ends too early; it must be JSON"
-    return f"the body is not JSON: {text.removeprefix('JSON is malformed: ')}"
+        return f"{what} is empty or ends too early; it must be JSON"
+    return f"{what} is not JSON: {text.removeprefix('JSON is malformed: ')}"
 
 
 def _as_400(status: int) -> int:
