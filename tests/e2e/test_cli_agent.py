@@ -8,15 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Shell, new_shell
+from support.cli import Person, Shell, add_account, new_shell
 from support.server import RunningServer, free_port
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path_factory.mktemp("server")).start()
+    add_account(running)
     yield running
     running.stop()
+
+
+@pytest.fixture
+def person(server: RunningServer) -> Iterator[Person]:
+    found = Person.log_in(server)
+    yield found
+    found.http.close()
 
 
 @pytest.fixture
@@ -111,6 +119,31 @@ def test_a_message_and_a_question_reach_the_person(shell: Shell, run_id: str) ->
     unanswered = shell.run("ask", "And?", "--wait", "--timeout", "0.1")
     assert unanswered.returncode == 1
     assert unanswered.stderr == "no answer yet; the question stays open\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_status", "stdout", "stderr"),
+    [
+        ("approved", 0, "fine by me\n", ""),
+        ("rejected", 1, "", "rejected: fine by me\n"),
+        ("dismissed", 1, "", "dismissed: the question has lost its object: fine by me\n"),
+    ],
+)
+def test_a_script_waits_for_the_persons_answer(
+    shell: Shell, person: Person, status: str, exit_status: int, stdout: str, stderr: str
+) -> None:
+    asking = shell.start("ask", "Deploy?", "--wait")
+    person.answer(person.next_question(shell.agent_id), status, note="fine by me")
+    said = asking.communicate(timeout=30)
+    assert (asking.returncode, *said) == (exit_status, stdout, stderr)
+
+
+def test_a_script_reads_the_answer_as_json(shell: Shell, person: Person) -> None:
+    asking = shell.start("ask", "Which?", "--option", "a", "--option", "b", "--wait", "--json")
+    person.answer(person.next_question(shell.agent_id), "responded", option="b")
+    stdout, _ = asking.communicate(timeout=30)
+    assert asking.returncode == 0
+    assert json.loads(stdout)["status"] == "responded"
 
 
 def test_the_exit_status_says_what_kind_of_failure_it_was(shell: Shell, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -102,6 +103,17 @@ class Person:
     def answer(self, decision_id: str, status: str, **fields: object) -> None:
         body = {"status": status, **fields}
         self.http.post(f"/api/decisions/{decision_id}/resolve", json=body).raise_for_status()
+
+    def next_question(self, agent_id: str) -> str:
+        """The decision an agent asks for, once it is there."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            waiting = self.http.get("/api/decisions", params={"status": "pending"}).json()
+            found = [each["id"] for each in waiting if each["agent_id"] == agent_id]
+            if found:
+                return str(found[0])
+            time.sleep(0.02)  # a person looks again
+        raise AssertionError(f"{agent_id} has asked nothing")
 
     def call_trigger(self, trigger_id: str, payload: object) -> None:
         self.http.post(f"/api/webhooks/{trigger_id}", json=payload).raise_for_status()

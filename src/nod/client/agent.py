@@ -29,7 +29,7 @@ from nod.client.errors import AuthError, ConnectError, Forbidden, NodError
 from nod.client.inbox import Inbox
 from nod.client.link import Link
 from nod.client.requests import LONG_POLL_S
-from nod.client.types import Decision, DecisionFields, Event, MessageFields, Sent
+from nod.client.types import Decision, DecisionFields, Event, MessageFields, Sent, Usage
 
 logger = logging.getLogger("nod.agent")
 
@@ -189,10 +189,12 @@ class Agent:
         *,
         status_text: str | None = None,
         conversation_id: str | None = None,
+        usage: Usage | None = None,
     ) -> None:
         """Shows "Thinking…" and renews the run's lease. Meant to be sent each second."""
         frame = {
             "type": "agent_heartbeat",
+            "usage": usage,
             "task_run_id": run_id,
             "status_text": status_text,
             "conversation_id": conversation_id,

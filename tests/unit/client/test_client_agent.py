@@ -218,8 +218,12 @@ async def test_heartbeats_go_over_the_socket(scripted: Scripted, agent: Agent) -
 
     scripted.socket = serve
     await agent.wait_connected()
-    await agent.heartbeat("run_1")
-    assert await frames.get() == {"type": "agent_heartbeat", "task_run_id": "run_1"}
+    await agent.heartbeat("run_1", usage={"output_tokens": 7})
+    assert await frames.get() == {
+        "type": "agent_heartbeat",
+        "task_run_id": "run_1",
+        "usage": {"output_tokens": 7},
+    }
 
 
 async def test_a_handler_that_fails_on_one_event_gets_the_next(
