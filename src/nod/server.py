@@ -12,18 +12,23 @@ import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
-from nod.api import agent, health
+from nod.api import agent, health, user
 from nod.api.auth import provide_nod
 from nod.api.problems import handlers
-from nod.api.socket import PATH, AgentSockets, Message, Receive, Send
+from nod.api.socket import PATH, STATE_KEY, AgentSockets, Message, Receive, Send
 from nod.app import Nod
 from nod.config import Settings
+from nod.delivery.sockets import Socket
 from nod.domain.errors import Unavailable
 from nod.domain.limits import MIB
 
 # Above the limit of a frame: a frame that is too large is answered, not cut off.
 _WS_MAX_BYTES = 16 * MIB
+# A ping goes out and its answer is due within one keep-alive round, with time to spare.
+_PART_OF_ROUND = 0.45
 
 
 class Doors:
@@ -35,6 +40,7 @@ class Doors:
             route_handlers=[
                 *agent.routes,
                 *health.routes,
+                *user.routes(nod.limits),
             ],
             state=State({"nod": nod}),
             dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
@@ -48,6 +54,32 @@ class Doors:
             await self._sockets(scope, receive, send)
         else:
             await self.http(scope, receive, send)  # type: ignore[arg-type]
+
+
+class AgentProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket connection whose pings are told to the Socket that counts on them."""
+
+    def send_keepalive_ping(self) -> None:
+        super().send_keepalive_ping()
+        if (socket := self._socket()) is not None:
+            socket.pinged()
+
+    def handle_pong(self, event: Frame) -> None:
+        expected = self.pending_ping_payload
+        super().handle_pong(event)
+        socket = self._socket()
+        if socket is not None and expected is not None and self.pending_ping_payload is None:
+            socket.answered()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        # A peer that does not read leaves bytes in the buffer, and a transport that is only
+        # closed waits for them to be taken: the connection would stay open for ever.
+        self.transport.abort()
+
+    def _socket(self) -> Socket | None:
+        found: Socket | None = self.scope["state"].get(STATE_KEY)
+        return found
 
 
 class Server(uvicorn.Server):
@@ -85,19 +117,17 @@ class Server(uvicorn.Server):
 def make_server(nod: Nod) -> Server:
     """A server for `nod` that is not listening yet."""
     settings = nod.settings
-    half_round_s = nod.limits.socket_keep_alive_s / 2
+    ping_s = nod.limits.socket_keep_alive_s * _PART_OF_ROUND
     config = uvicorn.Config(
         Doors(nod),
         host=settings.host,
         port=settings.port,
         loop="asyncio" if sys.platform == "win32" else "uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=AgentProtocol,
         ws_max_size=_WS_MAX_BYTES,
-        # Within one keep-alive round a ping goes out and its answer is due, so a connection that
-        # is still open then was alive after whatever was pushed before.
-        ws_ping_interval=half_round_s,
-        ws_ping_timeout=half_round_s,
+        ws_ping_interval=ping_s,
+        ws_ping_timeout=ping_s,
         ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,

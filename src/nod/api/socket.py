@@ -10,15 +10,17 @@ from nod.actions import agents
 from nod.api.agent_frames import SOCKET, Named, handle, read_named
 from nod.api.problems import sentence
 from nod.app import Nod
-from nod.delivery.sockets import Socket
+from nod.delivery.sockets import Framed, HangUp, Socket
 from nod.domain.errors import Conflict, NodError, NotAuthenticated, NotFound
 from nod.domain.limits import MIB
 from nod.domain.model import Agent, Channel
 from nod.store.effects import Fact
 from nod.store.people import Seen
-from nod.store.store import Tx
+from nod.store.store import Tx, Work
 
 PATH = "/ws/agent/"
+# Where a connection's scope keeps its Socket, which hears of its pings and their answers.
+STATE_KEY = "nod.socket"
 
 # Close codes of the contract; the others are RFC 6455's.
 _NO_AUTH, _WRONG_SECRET, _NO_AGENT = 4001, 4003, 4004
@@ -76,6 +78,7 @@ class AgentSockets:
         except _Refused as refused:
             await send({"type": "websocket.close", "code": refused.code, "reason": refused.reason})
         else:
+            scope["state"][STATE_KEY] = socket
             await self._serve(agent, socket, receive, send)
 
     # the first frame
@@ -94,7 +97,7 @@ class AgentSockets:
             raise _Refused(_TRY_LATER, error.detail[:100]) from error
         if self._nod.draining.is_set():
             raise _Refused(_GOING_AWAY, "the server is shutting down")
-        await self._nod.store.write(lambda tx: _arrived(tx, agent, first.secret))
+        await self._store_seen(agent, lambda tx: _arrived(tx, agent, first.secret))
         limits = self._nod.limits
         return agent, Socket(agent.id, strict=first.acks, clock=self._nod.clock, limits=limits)
 
@@ -131,7 +134,7 @@ class AgentSockets:
             nod.telemetry.record([Fact("agent_disconnected", {"agent_id": agent.id})])
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            await self._left(agent)
+            await self._store_seen(agent, lambda tx: _seen(tx, agent))
 
     def _make_room(self, agent_id: str) -> None:
         """Close the oldest connections of an agent that opens too many of them."""
@@ -139,9 +142,10 @@ class AgentSockets:
         for socket in others[: max(0, len(others) + 1 - self._nod.limits.connections_per_agent)]:
             socket.hang_up(_POLICY, "too many connections of this agent")
 
-    async def _left(self, agent: Agent) -> None:
+    async def _store_seen(self, agent: Agent, work: Work[None]) -> None:
+        """Write that the agent was seen. A store that cannot just now keeps no agent away."""
         try:
-            await self._nod.store.write(lambda tx: _seen(tx, agent))
+            await self._nod.store.write(work)
         except NodError as error:
             _log.warning("last seen not stored", agent_id=agent.id, reason=error.detail)
 
@@ -196,10 +200,14 @@ async def _write(socket: Socket, send: Send) -> None:
     """Send the socket's frames in order. A slow peer holds up nobody but itself."""
     while True:
         frame = await socket.frames.get()
-        if isinstance(frame, str):
-            await send({"type": "websocket.send", "text": frame})
-        else:
-            await send({"type": "websocket.close", "code": frame.code, "reason": frame.reason})
+        match frame:
+            case Framed(text, push):
+                await send({"type": "websocket.send", "text": text})
+                socket.sent(push)
+            case HangUp(code, reason):
+                await send({"type": "websocket.close", "code": code, "reason": reason})
+            case _:
+                await send({"type": "websocket.send", "text": frame})
 
 
 async def _arrived(tx: Tx, agent: Agent, secret: str) -> None:

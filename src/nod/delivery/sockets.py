@@ -1,13 +1,15 @@
 """Open WebSockets, and which events are on their way on each.
 
-A push counts as delivered once the agent acknowledges it, names its run, or, where it never asked
-for strict acks, once the connection has stayed healthy for a keep-alive round after it. Until
-then the event stays in the outbox, so a socket that dies loses nothing.
+A push counts as delivered once the agent acknowledges it, names the run it brings, or, where it
+never asked for strict acks, once the connection has stayed healthy for a keep-alive round after it:
+the time has passed, and a ping sent after it was answered. Until then the event stays in the
+outbox, so a socket that dies loses nothing.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nod.clock import Clock
 from nod.delivery.frames import wire
@@ -15,13 +17,24 @@ from nod.domain.limits import Limits
 from nod.domain.model import Event
 from nod.store.effects import Outgoing
 
+_BRINGS_A_RUN = ("task_due", "task_trigger")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(eq=False, slots=True)
 class Push:
-    """An event on its way: pushed at a monotonic time in seconds."""
+    """An event on its way. Times are monotonic seconds; `sent_at` is None while it waits behind
+    what a slow peer has not taken yet."""
 
     event: Event
     pushed_at: float
+    sent_at: float | None = None
+
+
+class Framed(NamedTuple):
+    """A push as its writer sends it."""
+
+    text: str
+    push: Push
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +51,16 @@ class Socket:
     def __init__(self, agent_id: str, *, strict: bool, clock: Clock, limits: Limits) -> None:
         self.agent_id = agent_id
         self.strict = strict
-        self.frames: asyncio.Queue[str | HangUp] = asyncio.Queue()
+        self.frames: asyncio.Queue[str | Framed | HangUp] = asyncio.Queue()
         self.in_flight: dict[str, Push] = {}
         self.silent: dict[str, Push] = {}  # pushed, and not acknowledged in time (strict acks)
         self.behind = True  # the outbox may hold events that this socket has not been given
         self.syncing = False
-        self._by_run: dict[str, set[str]] = {}
+        self.read_to = 0  # up to which seq the outbox was read, when the socket was full then
+        self.settled: set[str] = set()  # events delivered while the outbox is read for it
+        self._by_run: dict[str, str] = {}  # run -> the event that brings it
+        self._pinged_at = 0.0
+        self._alive_at = 0.0  # when the newest ping was sent that the peer has answered
         self._clock = clock
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
@@ -51,17 +68,40 @@ class Socket:
 
     @property
     def full(self) -> bool:
-        """Whether as many events are on their way as may be."""
-        return len(self.in_flight) >= self._limits.socket_in_flight
+        """Whether as many events wait for their acknowledgement as may."""
+        return len(self.in_flight) + len(self.silent) >= self._limits.socket_in_flight
+
+    @property
+    def stalled(self) -> bool:
+        """Whether it is full of events that the agent ought to have acknowledged."""
+        return bool(self.silent) and self.full
 
     def push(self, outgoing: Outgoing) -> None:
         """Send the event; it is on its way until it is acknowledged."""
         event = outgoing.event
-        self.in_flight[event.id] = Push(event, self._clock.monotonic())
-        if event.run_id is not None:
-            self._by_run.setdefault(event.run_id, set()).add(event.id)
-        self.frames.put_nowait(wire(outgoing))
+        push = Push(event, self._clock.monotonic())
+        self.silent.pop(event.id, None)
+        self.in_flight[event.id] = push
+        # Only who has this event knows the run. An answer to a run's question is not proved to
+        # have arrived by the agent naming that run, which it may do in the same moment.
+        if event.run_id is not None and event.type in _BRINGS_A_RUN:
+            self._by_run[event.run_id] = event.id
+        self.frames.put_nowait(Framed(wire(outgoing), push))
+
+    def sent(self, push: Push) -> None:
+        """The writer has sent it: from now on the agent has time to acknowledge it."""
+        push.sent_at = self._clock.monotonic()
         self._arm()
+
+    def pinged(self) -> None:
+        """A ping is sent, behind everything sent before."""
+        self._pinged_at = self._clock.monotonic()
+
+    def answered(self) -> None:
+        """The last ping is answered, so the peer has what was sent before it."""
+        self._alive_at = self._pinged_at
+        if self._timer is None:
+            self._look()
 
     def hang_up(self, code: int, reason: str) -> None:
         """Close the connection from our side; `code` is a WebSocket close code."""
@@ -76,10 +116,14 @@ class Socket:
         return [push]
 
     def names(self, run_id: str) -> list[Push]:
-        """The agent has named a run, so it has the events of it that were pushed."""
-        found = [self.in_flight, self.silent]
-        events = self._by_run.pop(run_id, set())
-        return [pushes.pop(each) for pushes in found for each in events if each in pushes]
+        """The agent has named a run, so it has the event that brought it."""
+        event_id = self._by_run.get(run_id)
+        return [] if event_id is None else self.acknowledge(event_id)
+
+    def note_settled(self, event_id: str) -> None:
+        """The event is delivered. What is being read from the outbox may not show it yet."""
+        if self.syncing:
+            self.settled.add(event_id)
 
     def take_all(self) -> list[Push]:
         """Everything on its way, which is not any more: the connection is gone or replaced."""
@@ -93,27 +137,25 @@ class Socket:
         return pushes
 
     def _forget(self, push: Push) -> None:
-        run_id = push.event.run_id
-        if run_id in self._by_run:
-            self._by_run[run_id].discard(push.event.id)
-            if not self._by_run[run_id]:
-                del self._by_run[run_id]
+        if push.event.run_id is not None:
+            self._by_run.pop(push.event.run_id, None)
 
     def _patience_s(self) -> int:
         return self._limits.socket_ack_s if self.strict else self._limits.socket_keep_alive_s
 
     def _arm(self) -> None:
         """Look again when the oldest push has been silent for as long as it may."""
-        if self._timer is not None or not self.in_flight:
+        oldest = next(iter(self.in_flight.values()), None)
+        if self._timer is not None or oldest is None or oldest.sent_at is None:
             return
-        oldest = next(iter(self.in_flight.values()))
-        wait_s = oldest.pushed_at + self._patience_s() - self._clock.monotonic()
-        self._timer = asyncio.get_running_loop().call_later(max(wait_s, 0), self._look)
+        wait_s = oldest.sent_at + self._patience_s() - self._clock.monotonic()
+        # What has waited long enough already waits for the answer to a ping.
+        if wait_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._look)
 
     def _look(self) -> None:
         self._timer = None
-        before = self._clock.monotonic() - self._patience_s()
-        silent = [push for push in self.in_flight.values() if push.pushed_at <= before]
+        silent = [push for push in self.in_flight.values() if self._is_over(push)]
         for push in silent:
             del self.in_flight[push.event.id]
             if self.strict:
@@ -123,6 +165,12 @@ class Socket:
         self._arm()
         if silent:
             self.on_silence(self, silent)
+
+    def _is_over(self, push: Push) -> bool:
+        """Whether the push has been silent for as long as it may, and over a live connection."""
+        if push.sent_at is None or push.sent_at > self._clock.monotonic() - self._patience_s():
+            return False
+        return self.strict or push.sent_at < self._alive_at
 
 
 class Sockets:

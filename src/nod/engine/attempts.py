@@ -82,26 +82,51 @@ def _delivered_fact(tx: Tx, event: Event, channel: Channel, latency_ms: int) -> 
     tx.effects.change(event.agent_id)
 
 
-async def record_attempt(
-    tx: Tx, event: Event, delivery_id: str, answer: Answer, jitter: float
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One webhook attempt that has been made. `jitter` in [-1, 1] moves the next one."""
+
+    event: Event
+    delivery_id: str
+    url: str
+    answer: Answer
+    jitter: float
+
+
+async def record_attempt(tx: Tx, attempt: Attempt) -> None:
     """Write one webhook attempt and what follows: delivered, tried again later, or given up."""
-    attempts = event.attempts + 1
-    await tx.events.insert_deliveries([_webhook_attempt(tx, event, delivery_id, answer)])
+    event, answer = attempt.event, attempt.answer
+    await tx.events.insert_deliveries([_webhook_attempt(tx, attempt)])
     agent = await tx.people.agent(event.agent_id)
+    # While the attempt was under way its endpoint may have been replaced, disabled or removed;
+    # then it tells nothing of the one there is now.
+    current = (
+        agent is not None and agent.webhook_url == attempt.url and agent.webhook_disabled is None
+    )
     if answer.reason == "ok":
-        await tx.events.settle(
-            [Settled("acknowledged", "webhook", tx.now, None, event.id, event.state)]
-        )
-        if event.run_id is not None:
-            await tx.runs.mark_delivered([_delivered(tx, event, tx.now)])
-        _delivered_fact(tx, event, "webhook", answer.latency_ms)
-        if agent is not None and agent.webhook_failing_since is not None:
+        await _reached(tx, event, answer)
+        if agent is not None and current and agent.webhook_failing_since is not None:
             await _healthy(tx, agent)
         return
-    delay = webhook_delay_s(event.type, attempts, jitter)
-    asked = None if answer.retry_after is None else retry_after_s(answer.retry_after, tx.now)
-    at = None if delay is None else tx.now + round(max(delay, asked or 0) * SECOND)
+    await _try_later(tx, attempt, agent)
+    if agent is not None and current:
+        await _failing(tx, agent, answer)
+
+
+async def _reached(tx: Tx, event: Event, answer: Answer) -> None:
+    settled = Settled("acknowledged", "webhook", tx.now, None, event.id, event.state)
+    await tx.events.settle([settled])
+    if event.run_id is not None:
+        await tx.runs.mark_delivered([_delivered(tx, event, tx.now)])
+    _delivered_fact(tx, event, "webhook", answer.latency_ms)
+
+
+async def _try_later(tx: Tx, attempt: Attempt, agent: Agent | None) -> None:
+    event, answer = attempt.event, attempt.answer
+    attempts = event.attempts + 1
+    at = None
+    if agent is not None and agent.webhook_url is not None and agent.webhook_disabled is None:
+        at = _next_attempt(tx, attempt, attempts)
     await tx.events.schedule_attempt(event.id, attempts, at, _retry_reason(answer), answer.error)
     tx.effects.timer("deliver", at)
     tx.effects.fact(
@@ -113,8 +138,16 @@ async def record_attempt(
         reason=answer.error,
         next_s=None if at is None else (at - tx.now) / SECOND,
     )
-    if agent is not None:
-        await _failing(tx, agent, answer)
+
+
+def _next_attempt(tx: Tx, attempt: Attempt, attempts: int) -> Instant | None:
+    """When to try again: by the schedule, or later if the endpoint asks for it; None: never."""
+    delay = webhook_delay_s(attempt.event.type, attempts, attempt.jitter)
+    if delay is None:
+        return None
+    asked = attempt.answer.retry_after
+    wait = None if asked is None else retry_after_s(asked, tx.now)
+    return tx.now + round(max(delay, wait or 0) * SECOND)
 
 
 def _retry_reason(answer: Answer) -> str:
@@ -122,9 +155,10 @@ def _retry_reason(answer: Answer) -> str:
     return "connection_error" if answer.reason == "refused" else answer.reason
 
 
-def _webhook_attempt(tx: Tx, event: Event, delivery_id: str, answer: Answer) -> Delivery:
+def _webhook_attempt(tx: Tx, attempt: Attempt) -> Delivery:
+    event, answer = attempt.event, attempt.answer
     return Delivery(
-        id=delivery_id,
+        id=attempt.delivery_id,
         event_id=event.id,
         agent_id=event.agent_id,
         run_id=event.run_id,
@@ -201,7 +235,7 @@ async def acknowledge_polled(tx: Tx, agent: Agent, event_id: str) -> Event:
     """The agent acknowledges an event it read from the feed. Again is no error."""
     event = await tx.events.get(event_id)
     if event is None or event.agent_id != agent.id:
-        raise NotFound(f"there is no event {event_id} of this agent")
+        raise NotFound(f"there is no event {event_id[:64]} of this agent")
     if event.state in ("acknowledged", "dead"):
         return event
     state = next_event_state("acknowledge", event.state)

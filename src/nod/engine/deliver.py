@@ -17,7 +17,7 @@ from nod.delivery.sockets import Push, Socket, Sockets
 from nod.domain.errors import NodError
 from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
-from nod.domain.model import Channel
+from nod.domain.model import Channel, Event
 from nod.engine.attempts import Pushed, record_pushes
 from nod.engine.webhooks import Webhooks
 from nod.store.effects import Outgoing
@@ -41,10 +41,11 @@ class Deliverer:
         self._limits = limits
         self._looked_at: Instant = 0
         self._unwritten: dict[str, Pushed] = {}
+        self._reached: set[str] = set()  # runs of which that is about to be written
         self._writing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         webhooks.may_send = self._may_use_webhook
-        webhooks.on_failed = self._look_for_socket
+        webhooks.on_ended = self._webhook_ended
 
     def take(self, outbox: Sequence[Outgoing]) -> None:
         """Route events that have just been committed."""
@@ -52,8 +53,10 @@ class Deliverer:
             socket = self._sockets.newest(outgoing.event.agent_id)
             if socket is None:
                 self._webhooks.wake(outgoing.event.agent_id)
-            elif socket.behind or socket.full:
+            elif self._must_wait(socket, outgoing.event):
                 self._catch_up(socket)
+                if socket.stalled:
+                    self._webhooks.wake(socket.agent_id)
             else:
                 socket.push(outgoing)
 
@@ -81,18 +84,13 @@ class Deliverer:
 
     def named(self, agent_id: str, run_id: str) -> Channel:
         """The agent has named a run; returns the channel by which the run reached it."""
-        via: Channel = "poll"
         for socket in self._sockets.of(agent_id):
-            pushes = socket.names(run_id)
-            if pushes:
-                via = "websocket"
-                self._delivered(socket, pushes)
-        return via
+            self._delivered(socket, socket.names(run_id))
+        return "websocket" if run_id in self._reached else "poll"
 
     async def look(self) -> Instant | None:
         """Start what has come due in the outbox; return when to look again."""
-        now = self._clock.now()
-        since, self._looked_at = self._looked_at, now
+        now, since = self._clock.now(), self._looked_at
 
         async def due(tx: Tx) -> tuple[set[str], Instant | None]:
             agents = set(await tx.events.agents_to_attempt(now))
@@ -100,6 +98,7 @@ class Deliverer:
             return agents, await tx.events.next_delivery_at(now)
 
         agents, next_at = await self._store.read(due)
+        self._looked_at = now
         for agent_id in agents:
             self._webhooks.wake(agent_id)
             self._look_for_socket(agent_id)
@@ -113,10 +112,24 @@ class Deliverer:
         if self._writing is not None:
             await self._writing
 
-    def _may_use_webhook(self, agent_id: str, event_id: str) -> bool:
-        """A webhook is tried without a socket, or for what a socket did not acknowledge."""
-        socket = self._sockets.newest(agent_id)
-        return socket is None or event_id in socket.silent
+    def _must_wait(self, socket: Socket, event: Event) -> bool:
+        """Whether older events go first, or there is no room."""
+        return socket.behind or socket.syncing or socket.full or self._webhooks.holds(event)
+
+    def _may_use_webhook(self, event: Event) -> bool:
+        """A webhook is tried without a socket, or for what a socket does not acknowledge."""
+        socket = self._sockets.newest(event.agent_id)
+        if socket is None or event.id in socket.silent:
+            return not self._is_written_soon(event.id)
+        return socket.stalled and event.id not in socket.in_flight
+
+    def _webhook_ended(self, event: Event, delivered: bool) -> None:
+        """An attempt by webhook is over: a socket may take what came after it, or itself."""
+        socket = self._sockets.newest(event.agent_id)
+        if socket is not None:
+            if delivered:
+                socket.note_settled(event.id)
+            self._catch_up(socket)
 
     def _look_for_socket(self, agent_id: str) -> None:
         socket = self._sockets.newest(agent_id)
@@ -136,7 +149,7 @@ class Deliverer:
 
     def _delivered(self, socket: Socket, pushes: Sequence[Push]) -> None:
         self._note(pushes, None)
-        if socket.behind:
+        if pushes and socket.behind:
             self._catch_up(socket)
 
     def _note(self, pushes: Sequence[Push], error: str | None) -> None:
@@ -144,6 +157,8 @@ class Deliverer:
         for push in pushes:
             latency_ms = round((mono - push.pushed_at) * 1000)
             self._unwritten[push.event.id] = Pushed(push.event, now, latency_ms, error)
+            if error is None and push.event.run_id is not None:
+                self._reached.add(push.event.run_id)
         self._start_writing()
 
     def _start_writing(self) -> None:
@@ -155,15 +170,37 @@ class Deliverer:
         try:
             while self._unwritten:
                 batch = list(self._unwritten.values())
-                await self._store.write(partial(_record, batch))
+                await self._store_pushes(batch)
                 for push in batch:
-                    if self._unwritten.get(push.event.id) is push:
-                        del self._unwritten[push.event.id]
+                    self._is_written(push)
         except NodError as error:
             _log.warning("acknowledgements wait to be stored", reason=error.detail)
             asyncio.get_running_loop().call_later(_AGAIN_S, self._start_writing)
         finally:
             self._writing = None
+
+    async def _store_pushes(self, batch: list[Pushed]) -> None:
+        try:
+            await self._store.write(partial(_record, batch))
+        except NodError:
+            raise
+        except Exception:  # noqa: BLE001 - one that cannot be stored must not hold up all others
+            _log.exception("acknowledgements cannot be stored; their events will go out again")
+
+    def _is_written(self, push: Pushed) -> None:
+        event = push.event
+        if self._unwritten.get(event.id) is push:
+            del self._unwritten[event.id]
+        if push.error is None:
+            self._reached.discard(event.run_id or "")
+            socket = self._sockets.newest(event.agent_id)
+            if socket is not None:
+                socket.note_settled(event.id)
+
+    def _is_written_soon(self, event_id: str) -> bool:
+        """Whether the event is acknowledged, and the outbox does not know it yet."""
+        pushed = self._unwritten.get(event_id)
+        return pushed is not None and pushed.error is None
 
     # what waits in the outbox
 
@@ -178,10 +215,12 @@ class Deliverer:
         """Read until nothing is left. What is committed meanwhile makes it read once more."""
         try:
             while socket.behind and not socket.full:
-                socket.behind = False
+                # After going on where it was full, once more from the start.
+                socket.behind = socket.read_to > 0
                 if not await self._push_waiting(socket):
                     socket.behind = True
         except NodError as error:
+            socket.behind = True
             _log.warning("a socket waits for its events", reason=error.detail)
             asyncio.get_running_loop().call_later(_AGAIN_S, self._catch_up, socket)
         finally:
@@ -189,28 +228,32 @@ class Deliverer:
 
     async def _push_waiting(self, socket: Socket) -> bool:
         """Push the agent's undelivered events; False when the socket is full before the end."""
-        after = 0
         while True:
-            page = await self._store.read(partial(self._undelivered, socket.agent_id, after))
+            # What is settled from here on, the page may still show as undelivered.
+            socket.settled.clear()
+            page = await self._store.read(
+                partial(self._undelivered, socket.agent_id, socket.read_to)
+            )
             for outgoing in page:
                 if socket is not self._sockets.newest(socket.agent_id):
                     return True
                 if socket.full:
                     return False
-                if not self._known(socket, outgoing.event.id):
+                if not self._known(socket, outgoing.event):
                     socket.push(outgoing)
+                socket.read_to = outgoing.event.seq
             if len(page) < _PAGE:
+                socket.read_to = 0
                 return True
-            after = page[-1].event.seq
 
-    def _known(self, socket: Socket, event_id: str) -> bool:
-        """Whether the event is on its way already, or acknowledged and just not written yet."""
-        unwritten = self._unwritten.get(event_id)
+    def _known(self, socket: Socket, event: Event) -> bool:
+        """Whether the event is on its way already, or delivered since the outbox was read."""
         return (
-            event_id in socket.in_flight
-            or event_id in socket.silent
-            or event_id in self._webhooks.busy
-            or (unwritten is not None and unwritten.error is None)
+            event.id in socket.in_flight
+            or event.id in socket.silent
+            or event.id in socket.settled
+            or self._is_written_soon(event.id)
+            or self._webhooks.holds(event)
         )
 
     async def _undelivered(self, agent_id: str, after: int, tx: Tx) -> list[Outgoing]:

@@ -6,8 +6,9 @@ so that it needs nothing to be remembered. Of one run it sends one event at a ti
 
 import asyncio
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -15,26 +16,55 @@ from nod.clock import Clock
 from nod.delivery.frames import wire
 from nod.delivery.signing import sign_headers
 from nod.delivery.webhook import WebhookSender
-from nod.domain.errors import NodError
+from nod.domain.errors import NodError, Unavailable
 from nod.domain.instant import SECOND
 from nod.domain.limits import Limits
-from nod.domain.model import Agent, new_id
-from nod.engine.attempts import record_attempt
+from nod.domain.model import Agent, Event, new_id
+from nod.engine.attempts import Attempt, record_attempt
 from nod.secrets import Vault
 from nod.store.effects import Outgoing
 from nod.store.store import Store, Tx
 
 _log = structlog.get_logger("nod.webhooks")
+_AGAIN_S = 1.0
 
 
 @dataclass(slots=True)
 class _Pump:
-    task: asyncio.Task[None]
-    again: bool = False
+    """What is being sent to one agent. `woken`: an attempt has ended or an event has come."""
+
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    sending: dict[asyncio.Task[bool], Event] = field(default_factory=dict)
+
+    def holds(self, event: Event) -> bool:
+        """Whether an attempt is under way of the event, or of another of its run."""
+        return any(
+            each.id == event.id or (each.run_id is not None and each.run_id == event.run_id)
+            for each in self.sending.values()
+        )
+
+    def begin(self, attempt: Coroutine[Any, Any, bool], event: Event) -> None:
+        task = asyncio.create_task(attempt)
+        self.sending[task] = event
+        task.add_done_callback(lambda _: self.woken.set())
+
+    def take_ended(self) -> list[tuple[Event, bool]]:
+        """The events whose attempt has ended, and whether it succeeded."""
+        ended = [task for task in self.sending if task.done()]
+        return [(self.sending.pop(task), task.result()) for task in ended]
+
+    async def give_up(self) -> None:
+        for task in self.sending:
+            task.cancel()
+        await asyncio.gather(*self.sending, return_exceptions=True)
 
 
 class Webhooks:
-    """Sends what is due by webhook. `on_failed` hears of each agent whose attempt failed."""
+    """Sends what is due by webhook.
+
+    `may_send` is asked before each attempt. `on_ended` hears of each attempt: the event, and
+    whether it was delivered.
+    """
 
     def __init__(
         self, store: Store, sender: WebhookSender, vault: Vault, clock: Clock, limits: Limits
@@ -45,91 +75,94 @@ class Webhooks:
         self._clock = clock
         self._limits = limits
         self._pumps: dict[str, _Pump] = {}
-        self.busy: set[str] = set()  # events of which an attempt is under way
-        self.on_failed: Callable[[str], None] = lambda _agent_id: None
-        self.may_send: Callable[[str, str], bool] = lambda _agent_id, _event_id: True
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.on_ended: Callable[[Event, bool], None] = lambda _event, _delivered: None
+        self.may_send: Callable[[Event], bool] = lambda _event: True
 
     def wake(self, agent_id: str) -> None:
         """The agent may have an event whose time has come."""
         pump = self._pumps.get(agent_id)
         if pump is not None:
-            pump.again = True
+            pump.woken.set()
             return
-        task = asyncio.create_task(self._run(agent_id), name=f"webhooks of {agent_id}")
-        self._pumps[agent_id] = _Pump(task)
+        self._pumps[agent_id] = pump = _Pump()
+        task = asyncio.create_task(self._run(agent_id, pump), name=f"webhooks of {agent_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def holds(self, event: Event) -> bool:
+        """Whether the event, or one before it of its run, is on its way to the webhook."""
+        pump = self._pumps.get(event.agent_id)
+        return pump is not None and pump.holds(event)
 
     async def close(self) -> None:
         """Stop. Attempts under way are given up; their events stay in the outbox."""
-        tasks = [pump.task for pump in self._pumps.values()]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self, agent_id: str) -> None:
+    async def _run(self, agent_id: str, pump: _Pump) -> None:
         try:
-            await self._pump(agent_id)
+            await self._pump(agent_id, pump)
         except NodError as error:
             # The store cannot answer now. The outbox keeps the events; the stage looks again.
             _log.warning("webhooks wait", agent_id=agent_id, reason=error.detail)
+        except Exception:  # noqa: BLE001 - one agent's webhooks go on, whatever one runs into
+            _log.exception("webhooks failed and are tried again", agent_id=agent_id)
         finally:
-            pump = self._pumps.pop(agent_id)
-        if pump.again:
-            self.wake(agent_id)
+            if pump.sending:
+                await pump.give_up()
+            del self._pumps[agent_id]
 
-    async def _pump(self, agent_id: str) -> None:
+    async def _pump(self, agent_id: str, pump: _Pump) -> None:
         """Send until nothing is due, at most `webhook_parallel` attempts at the same time."""
-        sending: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                self._pumps[agent_id].again = False
-                for agent, outgoing in await self._due(agent_id, len(sending)):
-                    self.busy.add(outgoing.event.id)
-                    sending.add(asyncio.create_task(self._attempt(agent, outgoing)))
-                if not sending:
-                    return
-                done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-        finally:
-            for task in sending:
-                task.cancel()
-            await asyncio.gather(*sending, return_exceptions=True)
+        while True:
+            pump.woken.clear()
+            # Before the outbox is read: what it says of these is old otherwise.
+            for event, delivered in pump.take_ended():
+                self.on_ended(event, delivered)
+            if len(pump.sending) < self._limits.webhook_parallel:
+                for agent, outgoing in await self._due(agent_id, pump):
+                    pump.begin(self._attempt(agent, outgoing), outgoing.event)
+            if not pump.sending and not pump.woken.is_set():
+                return
+            await pump.woken.wait()
 
-    async def _due(self, agent_id: str, sending: int) -> list[tuple[Agent, Outgoing]]:
+    async def _due(self, agent_id: str, pump: _Pump) -> list[tuple[Agent, Outgoing]]:
         """What can be sent now, as far as there is room beside what is being sent."""
 
         async def look(tx: Tx) -> list[tuple[Agent, Outgoing]]:
             agent = await tx.people.agent(agent_id)
             if agent is None or agent.webhook_url is None or agent.webhook_disabled is not None:
                 return []
-            limit = self._limits.webhook_parallel + sending
+            limit = self._limits.webhook_parallel + len(pump.sending)
             return [(agent, each) for each in await tx.events.due_attempts(agent_id, tx.now, limit)]
 
         due = await self._store.read(look)
-        fresh = [each for each in due if self._free(agent_id, each[1].event.id)]
-        return fresh[: self._limits.webhook_parallel - sending]
+        fresh = [
+            each for each in due if not pump.holds(each[1].event) and self.may_send(each[1].event)
+        ]
+        return fresh[: self._limits.webhook_parallel - len(pump.sending)]
 
-    def _free(self, agent_id: str, event_id: str) -> bool:
-        return event_id not in self.busy and self.may_send(agent_id, event_id)
-
-    async def _attempt(self, agent: Agent, outgoing: Outgoing) -> None:
-        event = outgoing.event
+    async def _attempt(self, agent: Agent, outgoing: Outgoing) -> bool:
+        """Try once, and write down what came of it; True when the agent has the event."""
+        event, url = outgoing.event, agent.webhook_url or ""
         delivery_id = new_id("dlv", self._clock.now())
         body = wire(outgoing).encode()
-        try:
-            answer = await self._sender.send(
-                agent.webhook_url or "",
-                self._headers(agent, outgoing, delivery_id, body),
-                body,
-            )
-            jitter = random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
-            await self._store.write(
-                lambda tx: record_attempt(tx, event, delivery_id, answer, jitter)
-            )
-        finally:
-            self.busy.discard(event.id)
-        if answer.reason != "ok":
-            self.on_failed(agent.id)
+        headers = self._headers(agent, outgoing, delivery_id, body)
+        answer = await self._sender.send(url, headers, body)
+        jitter = random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
+        await self._store_attempt(Attempt(event, delivery_id, url, answer, jitter))
+        return answer.reason == "ok"
+
+    async def _store_attempt(self, attempt: Attempt) -> None:
+        """Until it is stored: the agent must not get an event each time because a disk is full."""
+        while True:
+            try:
+                return await self._store.write(lambda tx: record_attempt(tx, attempt))
+            except Unavailable as error:
+                _log.warning("an attempt waits to be stored", reason=error.detail)
+                await asyncio.sleep(_AGAIN_S)
 
     def _headers(
         self, agent: Agent, outgoing: Outgoing, delivery_id: str, body: bytes
