@@ -1,6 +1,7 @@
 """Texts from outside: how long they may be, and which there have to be."""
 
 from nod.domain.errors import InvalidInput
+from nod.domain.texts import storable
 
 
 def required(text: str, field: str, most: int) -> str:
@@ -15,6 +16,4 @@ def limited(text: str, field: str, most: int) -> str:
     """The text as it is. Raises InvalidInput when it has more than `most` characters."""
     if len(text) > most:
         raise InvalidInput(f"{field} has {len(text)} characters; at most {most} fit")
-    if "\0" in text:  # PostgreSQL stores no text with it
-        raise InvalidInput(f"{field} holds a NUL character, which cannot be stored; remove it")
-    return text
+    return storable(text, field)
