@@ -11,8 +11,9 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import MediaType, Request, Response, post
 from litestar.datastructures import State
+from litestar.openapi import ResponseSpec
 
 from nod.app import Nod
 from nod.domain import inbound
@@ -51,11 +52,17 @@ class Inbound:
     status_code=202,
     tags=["Triggers"],
     operation_id="CallTrigger",
-    summary="Fire an event task",
+    responses={
+        200: ResponseSpec(
+            str,
+            media_type=MediaType.TEXT,
+            generate_examples=False,
+            description="The answer to a service that checks the address",
+        ),
+        202: ResponseSpec(Accepted, generate_examples=False, description="The run is stored"),
+    },
 )
-async def call_trigger(
-    trigger_id: str, request: Request[Any, Any, State]
-) -> Response[Accepted | str]:
+async def call_trigger(trigger_id: str, request: Request[Any, Any, State]) -> Response[Any]:
     """Fires the task with this trigger. Any body up to 1 MiB; it reaches the agent as `payload`.
 
     A call that repeats an Idempotency-Key, webhook-id, X-GitHub-Delivery or Stripe event id within
