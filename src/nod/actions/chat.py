@@ -41,7 +41,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 class MessageFields(msgspec.Struct, frozen=True, kw_only=True):
     """A message as an agent sends it. With `task_run_id` it is the bubble of that run."""
 
-    text: str = ""
+    text: str | None = None
     conversation_id: str | None = None
     task_run_id: str | None = None
     report_title: str | None = None
@@ -75,7 +75,7 @@ class StatusFields(msgspec.Struct, frozen=True, kw_only=True):
 class UserMessageFields(msgspec.Struct, frozen=True, kw_only=True):
     """A message as a person sends it."""
 
-    text: str = ""
+    text: str | None = None
     image_base64: str | None = None
     reply_to_id: str | None = None
 
@@ -92,7 +92,7 @@ async def agent_message(
     the agent's, InvalidInput, TooLarge.
     """
     check_interactive(agent, "send messages")
-    text = limited(fields.text, "text", tx.limits.message_chars)
+    text = limited(fields.text or "", "text", tx.limits.message_chars)
     where = await conversation_of(tx, agent, fields.conversation_id)
     run = (
         None if fields.task_run_id is None else await named_run(tx, agent, fields.task_run_id, via)
@@ -139,7 +139,7 @@ async def user_message(
     agent = await tx.people.agent(where.agent_id)
     if agent is None or agent.kind == "approval_only":
         raise Forbidden("this agent takes no messages; it only asks for decisions")
-    text = limited(fields.text, "text", tx.limits.message_chars)
+    text = limited(fields.text or "", "text", tx.limits.message_chars)
     image_id = await _store_image(tx, where.agent_id, fields.image_base64)
     if not text.strip() and image_id is None:
         raise InvalidInput("text is missing; a message needs text or an image")

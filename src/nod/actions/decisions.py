@@ -46,14 +46,14 @@ class DecisionFields(msgspec.Struct, frozen=True, kw_only=True):
     """A question as an agent sends it."""
 
     title: str
-    description: str = ""
+    description: str | None = None
     kind: str = "approval"
-    options: list[str] = []
+    options: list[str] | None = None
     conversation_id: str | None = None
     task_run_id: str | None = None
-    allows_always: bool = False
+    allows_always: bool | None = None
     always_allow_label: str | None = None
-    always_allow_options: list[AlwaysOption] = []
+    always_allow_options: list[AlwaysOption] | None = None
     expires_in_s: int | None = None
 
 
@@ -64,7 +64,7 @@ class ProposalFields(msgspec.Struct, frozen=True, kw_only=True):
     task_name: str
     task_prompt: str
     task_schedule: str
-    description: str = ""
+    description: str | None = None
     run_at: str | None = None
     timezone: str | None = None
     conversation_id: str | None = None
@@ -90,7 +90,7 @@ async def open_decision(
     decision = replace(
         asked,
         options=_json(options),
-        allows_always=fields.allows_always or bool(always),
+        allows_always=bool(fields.allows_always or always),
         always_allow_label=None
         if fields.always_allow_label is None
         else limited(fields.always_allow_label, "always_allow_label", tx.limits.title_chars),
@@ -137,7 +137,7 @@ async def _draft(
         kind,
         required(fields.title, "title", tx.limits.title_chars),
         _expires_in_s(fields.expires_in_s, tx.limits),
-        description=limited(fields.description, "description", tx.limits.description_chars),
+        description=limited(fields.description or "", "description", tx.limits.description_chars),
         run_id=None if run is None else run.id,
         task_id=None if run is None else run.task_id,
     )
@@ -166,7 +166,7 @@ def _kind(kind: str) -> DecisionKind:
 
 
 def _options(kind: DecisionKind, fields: DecisionFields, limits: Limits) -> list[str]:
-    options = [required(each, "an option", limits.title_chars) for each in fields.options]
+    options = [required(each, "an option", limits.title_chars) for each in fields.options or []]
     if len(options) > limits.decision_options:
         raise InvalidInput(f"at most {limits.decision_options} options fit; got {len(options)}")
     if kind == "choice" and len(set(options)) < 2:
@@ -175,17 +175,17 @@ def _options(kind: DecisionKind, fields: DecisionFields, limits: Limits) -> list
 
 
 def _always_options(fields: DecisionFields, limits: Limits) -> list[AlwaysOption]:
-    if len(fields.always_allow_options) > limits.always_patterns:
+    offered = fields.always_allow_options or []
+    if len(offered) > limits.always_patterns:
         raise InvalidInput(
-            f"at most {limits.always_patterns} always_allow_options fit;"
-            f" got {len(fields.always_allow_options)}"
+            f"at most {limits.always_patterns} always_allow_options fit; got {len(offered)}"
         )
     return [
         AlwaysOption(
             required(each.pattern, "a pattern", limits.title_chars),
             limited(each.label, "a label", limits.title_chars),
         )
-        for each in fields.always_allow_options
+        for each in offered
     ]
 
 

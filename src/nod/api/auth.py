@@ -101,6 +101,6 @@ async def require_anyone(connection: Connection, handler: BaseRouteHandler) -> N
 
 
 def current_caller(request: Request[Any, Any, Any]) -> User | Agent:
-    """Dependency `caller`, behind the guard `require_anyone`."""
+    """Who passed the guard `require_anyone`."""
     caller: User | Agent = request.scope["user"]
     return caller

@@ -3,6 +3,7 @@
 import asyncio
 
 from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from nod.app import Nod
@@ -20,14 +21,14 @@ def healthz() -> str:
 
 
 @get("/readyz", media_type=MediaType.TEXT, tags=["Operation"])
-async def readyz(nod: Nod) -> str:
+async def readyz(nod: NamedDependency[Nod]) -> str:
     """Whether requests can be taken: 503 with the reason while not."""
     await check_ready(nod)
     return "ready"
 
 
 @get("/metrics", sync_to_thread=False, tags=["Operation"])
-def metrics(nod: Nod) -> Response[bytes]:
+def metrics(nod: NamedDependency[Nod]) -> Response[bytes]:
     """Counters and histograms in the text format of Prometheus."""
     text = generate_latest(nod.telemetry.registry)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

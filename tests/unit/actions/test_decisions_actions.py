@@ -181,6 +181,18 @@ async def test_an_agent_has_so_many_open_questions(tmp_path: Path) -> None:
         await ask(world)
 
 
+async def test_a_field_that_is_null_counts_as_not_sent(world: World) -> None:
+    asked = await ask(
+        world,
+        description=None,
+        options=None,
+        allows_always=None,
+        always_allow_options=None,
+        expires_in_s=None,
+    )
+    assert (asked.description, asked.options, asked.allows_always) == ("", "[]", False)
+
+
 async def test_a_note_has_a_length(world: World) -> None:
     asked = await ask(world)
     with pytest.raises(InvalidInput, match="note has"):

@@ -4,7 +4,7 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from nod.api.auth import current_caller, current_user
+from nod.api.auth import current_user
 from nod.api.user.accounts import Login, Me
 from nod.api.user.agents import Agents
 from nod.api.user.chat import ActivityLog, Conversations, Images
@@ -28,10 +28,7 @@ _SMALL = [
 
 def routes(limits: Limits) -> list[ControllerRouterHandler]:
     """What to mount. The app gives the dependency `nod` to all of them."""
-    dependencies = {
-        "user": Provide(current_user),
-        "caller": Provide(current_caller, sync_to_thread=False),
-    }
+    dependencies = {"user": Provide(current_user)}
     small = Router("/", route_handlers=_SMALL, dependencies=dependencies)
     # What a person says may carry a picture, which is larger than other bodies.
     large = Router(

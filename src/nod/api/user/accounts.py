@@ -4,6 +4,8 @@ import asyncio
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from nod.actions import accounts
 from nod.api.auth import require_user
@@ -28,7 +30,9 @@ class Login(Controller):
     tags = ("People",)
 
     @post("/login", status_code=200)
-    async def login(self, nod: Nod, data: LoginFields) -> Response[TokenView]:
+    async def login(
+        self, nod: NamedDependency[Nod], data: JSONBody[LoginFields]
+    ) -> Response[TokenView]:
         """A token for a week. Ten wrong passwords in 15 minutes close the account for a while."""
         user = await _checked(nod, data)
         key = nod.vault.derive(accounts.JWT_PURPOSE)
@@ -54,6 +58,6 @@ class Me(Controller):
     guards = (require_user,)
 
     @get()
-    async def me(self, user: User) -> UserView:
+    async def me(self, user: NamedDependency[User]) -> UserView:
         """Who the token belongs to."""
         return user_view(user)

@@ -2,6 +2,8 @@
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
 from nod.actions import agents
@@ -43,13 +45,17 @@ class Agents(Controller):
     guards = (require_user,)
 
     @get()
-    async def list_agents(self, nod: Nod, user: User) -> list[AgentView]:
+    async def list_agents(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User]
+    ) -> list[AgentView]:
         """All of the person's agents, the oldest first."""
         found = await nod.store.read(lambda tx: tx.people.agents_of(user.id))
         return [_view(nod, each) for each in found]
 
     @post()
-    async def create_agent(self, nod: Nod, user: User, data: AgentFields) -> Response[NewAgentView]:
+    async def create_agent(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], data: JSONBody[AgentFields]
+    ) -> Response[NewAgentView]:
         """Make an agent. Its secret and webhook_secret are in this answer and in no other."""
         made = await nod.store.write(
             lambda tx: agents.create_agent(
@@ -66,12 +72,20 @@ class Agents(Controller):
         return Response(_new_view(nod, made), headers=_SHOWN_ONCE)
 
     @get("/{agent_id:str}")
-    async def get_agent(self, nod: Nod, user: User, agent_id: str) -> AgentView:
+    async def get_agent(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], agent_id: FromPath[str]
+    ) -> AgentView:
         """One agent."""
         return _view(nod, await nod.store.read(lambda tx: agents.get_agent(tx, user, agent_id)))
 
     @patch("/{agent_id:str}")
-    async def update_agent(self, nod: Nod, user: User, agent_id: str, data: AgentEdit) -> AgentView:
+    async def update_agent(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        data: JSONBody[AgentEdit],
+    ) -> AgentView:
         """Change name, timezone or webhook_url. Setting the URL lets a disabled one try again."""
 
         async def change(tx: Tx) -> Agent:
@@ -81,7 +95,9 @@ class Agents(Controller):
         return _view(nod, await nod.store.write(change))
 
     @delete("/{agent_id:str}", status_code=204)
-    async def remove_agent(self, nod: Nod, user: User, agent_id: str) -> None:
+    async def remove_agent(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], agent_id: FromPath[str]
+    ) -> None:
         """Remove the agent: its secret stops, its tasks end, its runs are cancelled."""
 
         async def remove(tx: Tx) -> None:
@@ -92,7 +108,9 @@ class Agents(Controller):
             socket.hang_up(NO_AGENT, "this agent was removed")
 
     @post("/{agent_id:str}/rotate-secret", status_code=200)
-    async def rotate_secret(self, nod: Nod, user: User, agent_id: str) -> Response[NewAgentView]:
+    async def rotate_secret(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], agent_id: FromPath[str]
+    ) -> Response[NewAgentView]:
         """A new secret and webhook_secret, shown this once. The old ones work for 24 hours."""
 
         async def rotate(tx: Tx) -> Credentials:

@@ -1,10 +1,14 @@
 """Conversations, pictures and activity."""
 
-from litestar import Controller, Response, get, post
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from nod.actions import activity, chat
 from nod.actions.chat import UserMessageFields
-from nod.api.auth import require_anyone, require_user
+from nod.api.auth import current_caller, require_anyone, require_user
 from nod.api.paging import next_link, page_size, read_seq_cursor
 from nod.api.user.views import (
     ActivityView,
@@ -15,7 +19,7 @@ from nod.api.user.views import (
     message_view,
 )
 from nod.app import Nod
-from nod.domain.model import Agent, User
+from nod.domain.model import User
 from nod.store.chat import NEWEST
 
 # A picture is somebody's upload: it is shown as what its bytes are and may do nothing.
@@ -35,7 +39,9 @@ class Conversations(Controller):
     guards = (require_user,)
 
     @get()
-    async def list_conversations(self, nod: Nod, user: User) -> list[ConversationView]:
+    async def list_conversations(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User]
+    ) -> list[ConversationView]:
         """All conversations of the person, the oldest first."""
         found = await nod.store.read(lambda tx: chat.list_conversations(tx, user))
         return [conversation_view(each) for each in found]
@@ -43,11 +49,11 @@ class Conversations(Controller):
     @get("/{conversation_id:str}/messages")
     async def list_messages(
         self,
-        nod: Nod,
-        user: User,
-        conversation_id: str,
-        limit: int | None = None,
-        cursor: str | None = None,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        conversation_id: FromPath[str],
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
     ) -> Response[list[MessageView]]:
         """The messages, newest first. A run is one bubble, which shows the last of its texts."""
         size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)
@@ -62,7 +68,11 @@ class Conversations(Controller):
 
     @post("/{conversation_id:str}/messages")
     async def send_message(
-        self, nod: Nod, user: User, conversation_id: str, data: UserMessageFields
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        conversation_id: FromPath[str],
+        data: JSONBody[UserMessageFields],
     ) -> MessageView:
         """Say something to the agent; it is told as a `user_message` event."""
         url = nod.settings.public_url
@@ -80,8 +90,14 @@ class Images(Controller):
     guards = (require_anyone,)
 
     @get("/{image_id:str}", media_type="image/*")
-    async def get_image(self, nod: Nod, caller: User | Agent, image_id: str) -> Response[bytes]:
+    async def get_image(
+        self,
+        nod: NamedDependency[Nod],
+        request: Request[Any, Any, Any],
+        image_id: FromPath[str],
+    ) -> Response[bytes]:
         """The picture, with a person's token or with an agent's headers."""
+        caller = current_caller(request)
         if isinstance(caller, User):
             user = caller
             image = await nod.store.read(lambda tx: chat.image_for_user(tx, user, image_id))
@@ -101,11 +117,11 @@ class ActivityLog(Controller):
     @get()
     async def list_activity(
         self,
-        nod: Nod,
-        user: User,
-        agent_id: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromQuery[str | None] = None,
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
     ) -> Response[list[ActivityView]]:
         """What happened with all agents or with one, newest first."""
         size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)

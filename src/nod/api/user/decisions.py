@@ -2,6 +2,8 @@
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from nod.actions import decisions
 from nod.api.auth import require_user
@@ -38,11 +40,11 @@ class Decisions(Controller):
     @get()
     async def list_decisions(
         self,
-        nod: Nod,
-        user: User,
-        status: DecisionStatus | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        status: FromQuery[DecisionStatus | None] = None,
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
     ) -> Response[list[DecisionView]]:
         """The decisions of all agents, newest first; `?status=pending` are those that wait."""
         size = page_size(limit, nod.limits)
@@ -56,14 +58,20 @@ class Decisions(Controller):
         return Response([decision_view(each) for each in found], headers=headers)
 
     @get("/{decision_id:str}")
-    async def get_decision(self, nod: Nod, user: User, decision_id: str) -> DecisionView:
+    async def get_decision(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], decision_id: FromPath[str]
+    ) -> DecisionView:
         """One decision."""
         found = await nod.store.read(lambda tx: decisions.get_decision(tx, user, decision_id))
         return decision_view(found)
 
     @post("/{decision_id:str}/resolve", status_code=200)
     async def resolve(
-        self, nod: Nod, user: User, decision_id: str, data: AnswerFields
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        decision_id: FromPath[str],
+        data: JSONBody[AnswerFields],
     ) -> DecisionView:
         """Answer it. One answer wins; a second is 409."""
         answer = Answer(

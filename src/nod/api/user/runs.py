@@ -2,6 +2,8 @@
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from nod.actions.agents import get_agent
 from nod.actions.owned import attempts_of_run, owned_delivery, owned_run
@@ -33,7 +35,9 @@ class Runs(Controller):
     guards = (require_user,)
 
     @get()
-    async def get_run(self, nod: Nod, user: User, run_id: str) -> RunView:
+    async def get_run(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], run_id: FromPath[str]
+    ) -> RunView:
         """The run; `summary` is its full deliverable."""
 
         async def look(tx: Tx) -> RunView:
@@ -43,7 +47,9 @@ class Runs(Controller):
         return await nod.store.read(look)
 
     @get("/output")
-    async def get_output(self, nod: Nod, user: User, run_id: str) -> OutputView:
+    async def get_output(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], run_id: FromPath[str]
+    ) -> OutputView:
         """The deliverable that the agent has set, whole; null if it has set none."""
 
         async def look(tx: Tx) -> str | None:
@@ -52,7 +58,9 @@ class Runs(Controller):
         return OutputView(run_id, await nod.store.read(look))
 
     @get("/payload")
-    async def get_payload(self, nod: Nod, user: User, run_id: str) -> PayloadView:
+    async def get_payload(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], run_id: FromPath[str]
+    ) -> PayloadView:
         """What the call that started the run brought."""
 
         async def look(tx: Tx) -> Payload | None:
@@ -65,7 +73,9 @@ class Runs(Controller):
         return PayloadView(run_id, decode(found.payload), decode(found.inbound))
 
     @get("/context")
-    async def get_context(self, nod: Nod, user: User, run_id: str) -> ContextView:
+    async def get_context(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], run_id: FromPath[str]
+    ) -> ContextView:
         """The run's scratchpad, the oldest block first; empty after its end."""
 
         async def look(tx: Tx) -> list[ContextBlock]:
@@ -74,13 +84,17 @@ class Runs(Controller):
         return ContextView(run_id, [block_view(each) for each in await nod.store.read(look)])
 
     @get("/attempts")
-    async def list_attempts(self, nod: Nod, user: User, run_id: str) -> list[DeliveryView]:
+    async def list_attempts(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], run_id: FromPath[str]
+    ) -> list[DeliveryView]:
         """All attempts to reach the agent about this run, the oldest first."""
         found = await nod.store.read(lambda tx: attempts_of_run(tx, user, run_id))
         return [delivery_view(each) for each in found]
 
     @post("/cancel", status_code=200)
-    async def cancel_run(self, nod: Nod, user: User, run_id: str) -> RunView:
+    async def cancel_run(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], run_id: FromPath[str]
+    ) -> RunView:
         """End the run. One that has ended already is 409."""
 
         async def end(tx: Tx) -> Run:
@@ -99,12 +113,12 @@ class Deliveries(Controller):
     @get()
     async def list_deliveries(
         self,
-        nod: Nod,
-        user: User,
-        agent_id: str | None = None,
-        event_id: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromQuery[str | None] = None,
+        event_id: FromQuery[str | None] = None,
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
     ) -> Response[list[DeliveryView]]:
         """The attempts, newest first, of all agents or one, of all events or one."""
         size, before = page_size(limit, nod.limits), cursor or LAST_ID
@@ -122,13 +136,17 @@ class Deliveries(Controller):
         return Response([delivery_view(each) for each in found], headers=headers)
 
     @get("/{delivery_id:str}")
-    async def get_delivery(self, nod: Nod, user: User, delivery_id: str) -> DeliveryView:
+    async def get_delivery(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], delivery_id: FromPath[str]
+    ) -> DeliveryView:
         """One attempt."""
         found, _ = await nod.store.read(lambda tx: owned_delivery(tx, user, delivery_id))
         return delivery_view(found)
 
     @post("/{delivery_id:str}/replay", status_code=200)
-    async def replay_event(self, nod: Nod, user: User, delivery_id: str) -> ReplayView:
+    async def replay_event(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], delivery_id: FromPath[str]
+    ) -> ReplayView:
         """Send the attempt's event again, under the same event id."""
 
         async def again(tx: Tx) -> Event:

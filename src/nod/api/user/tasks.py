@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from nod.actions import tasks
 from nod.actions.agents import get_agent
@@ -22,7 +24,7 @@ from nod.store.store import Tx
 class PauseFields(msgspec.Struct):
     """Why the task is paused."""
 
-    reason: str = ""
+    reason: str | None = None
 
 
 class Tasks(Controller):
@@ -33,7 +35,9 @@ class Tasks(Controller):
     guards = (require_user,)
 
     @get()
-    async def list_tasks(self, nod: Nod, user: User, agent_id: str) -> list[TaskView]:
+    async def list_tasks(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], agent_id: FromPath[str]
+    ) -> list[TaskView]:
         """All tasks of the agent, the oldest first."""
 
         async def look(tx: Tx) -> list[Task]:
@@ -42,7 +46,13 @@ class Tasks(Controller):
         return [task_view(each) for each in await nod.store.read(look)]
 
     @post()
-    async def create_task(self, nod: Nod, user: User, agent_id: str, data: TaskFields) -> TaskView:
+    async def create_task(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        data: JSONBody[TaskFields],
+    ) -> TaskView:
         """Make a task: a cron expression, "once" with run_at, or "event"."""
 
         async def create(tx: Tx) -> Task:
@@ -52,14 +62,25 @@ class Tasks(Controller):
         return task_view(await nod.store.write(create))
 
     @get("/{task_id:str}")
-    async def get_task(self, nod: Nod, user: User, agent_id: str, task_id: str) -> TaskView:
+    async def get_task(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+    ) -> TaskView:
         """One task."""
         _, task = await nod.store.read(lambda tx: owned_task(tx, user, agent_id, task_id))
         return task_view(task)
 
     @patch("/{task_id:str}")
     async def update_task(
-        self, nod: Nod, user: User, agent_id: str, task_id: str, data: TaskFields
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+        data: JSONBody[TaskFields],
     ) -> TaskView:
         """Change what is given. A change of the schedule computes the next fire anew."""
         return await _change(
@@ -67,7 +88,13 @@ class Tasks(Controller):
         )
 
     @delete("/{task_id:str}", status_code=204)
-    async def delete_task(self, nod: Nod, user: User, agent_id: str, task_id: str) -> None:
+    async def delete_task(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+    ) -> None:
         """Remove the task and cancel its runs under way. Its history stays for a while."""
 
         async def remove(tx: Tx) -> None:
@@ -77,30 +104,53 @@ class Tasks(Controller):
 
     @post("/{task_id:str}/pause", status_code=200)
     async def pause_task(
-        self, nod: Nod, user: User, agent_id: str, task_id: str, data: PauseFields | None = None
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+        data: JSONBody[PauseFields | None] = None,
     ) -> TaskView:
         """Let its fires pass, each recorded with the reason, until it is resumed."""
-        reason = "" if data is None else data.reason
+        reason = "" if data is None else data.reason or ""
         return await _change(
             nod, user, agent_id, lambda tx, agent: tasks.pause(tx, agent, task_id, reason)
         )
 
     @post("/{task_id:str}/resume", status_code=200)
-    async def resume_task(self, nod: Nod, user: User, agent_id: str, task_id: str) -> TaskView:
+    async def resume_task(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+    ) -> TaskView:
         """Let it fire again, from now on."""
         return await _change(
             nod, user, agent_id, lambda tx, agent: tasks.resume(tx, agent, task_id)
         )
 
     @post("/{task_id:str}/rotate-trigger", status_code=200)
-    async def rotate_trigger(self, nod: Nod, user: User, agent_id: str, task_id: str) -> TaskView:
+    async def rotate_trigger(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+    ) -> TaskView:
         """Give an event task a new trigger_id; the old one stops at once."""
         return await _change(
             nod, user, agent_id, lambda tx, agent: tasks.rotate_trigger(tx, agent, task_id)
         )
 
     @post("/{task_id:str}/run")
-    async def run_task(self, nod: Nod, user: User, agent_id: str, task_id: str) -> RunView:
+    async def run_task(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+    ) -> RunView:
         """Make a run now. It waits for one that is under way, unless the task allows overlap."""
 
         async def run(tx: Tx) -> Run:
@@ -112,12 +162,12 @@ class Tasks(Controller):
     @get("/{task_id:str}/runs")
     async def list_runs(
         self,
-        nod: Nod,
-        user: User,
-        agent_id: str,
-        task_id: str,
-        limit: int | None = None,
-        cursor: str | None = None,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
     ) -> Response[list[RunView]]:
         """The task's runs, newest first, also the fires that did not run."""
         size, before = page_size(limit, nod.limits), read_run_cursor(cursor)
@@ -134,7 +184,14 @@ class Tasks(Controller):
         return Response([run_view(each, each.summary) for each in found], headers=headers)
 
     @get("/{task_id:str}/why")
-    async def why(self, nod: Nod, user: User, agent_id: str, task_id: str, at: str) -> ReasonedView:
+    async def why(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        task_id: FromPath[str],
+        at: FromQuery[str],
+    ) -> ReasonedView:
         """What happened at a time: RFC 3339, or a time of day of the last 24 hours (09:00)."""
 
         async def look(tx: Tx) -> tuple[str, Run | None]:
