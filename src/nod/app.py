@@ -12,6 +12,7 @@ from nod.delivery.webhook import WebhookSender
 from nod.engine.deliver import Deliverer
 from nod.engine.heartbeats import Heartbeats
 from nod.engine.loops import Engine
+from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.secrets import Vault, load_secret_key
 from nod.store.effects import Effects
@@ -47,7 +48,8 @@ class Nod:
         self.changes = Changes()
         self.sockets = Sockets()
         self.heartbeats = Heartbeats(self.store, self.clock, self.limits)
-        self.telemetry = Telemetry(settings.log_json)
+        self._rush = Rush()
+        self.telemetry = Telemetry(settings.log_json, calm=self._rush.over)
         self.telemetry.watch_sockets(lambda: len(self.sockets))
         self.draining = asyncio.Event()
         self._sender: WebhookSender | None = None
@@ -66,8 +68,10 @@ class Nod:
         guard = AddressGuard(self.settings.allow_webhook_nets)
         self._sender = WebhookSender(guard, self.limits, self.clock)
         webhooks = Webhooks(self.store, self._sender, self.vault, self.clock, self.limits)
-        self._deliverer = Deliverer(self.store, self.sockets, webhooks, self.clock, self.limits)
-        self._engine = Engine(self.store, self._deliverer, self.clock)
+        self._deliverer = Deliverer(
+            self.store, self.sockets, webhooks, self.clock, self.limits, self._rush
+        )
+        self._engine = Engine(self.store, self._deliverer, self.clock, self._rush)
         self._engine.start()
 
     def drain(self) -> None:

@@ -15,7 +15,7 @@ from litestar.di import Provide
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from nod.api import agent, health, user
+from nod.api import agent, health, hooks, user
 from nod.api.auth import provide_nod
 from nod.api.problems import handlers
 from nod.api.socket import PATH, STATE_KEY, AgentSockets, Message, Receive, Send
@@ -39,6 +39,7 @@ class Doors:
         self.http = Litestar(
             route_handlers=[
                 *agent.routes,
+                *hooks.routes,
                 *health.routes,
                 *user.routes(nod.limits),
             ],

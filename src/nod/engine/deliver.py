@@ -19,6 +19,7 @@ from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Channel, Event
 from nod.engine.attempts import Pushed, record_pushes
+from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.store.effects import Outgoing
 from nod.store.store import Store, Tx
@@ -32,13 +33,20 @@ class Deliverer:
     """Routes events, keeps account of pushes, and settles what is acknowledged."""
 
     def __init__(
-        self, store: Store, sockets: Sockets, webhooks: Webhooks, clock: Clock, limits: Limits
+        self,
+        store: Store,
+        sockets: Sockets,
+        webhooks: Webhooks,
+        clock: Clock,
+        limits: Limits,
+        rush: Rush,
     ) -> None:
         self._store = store
         self._sockets = sockets
         self._webhooks = webhooks
         self._clock = clock
         self._limits = limits
+        self._rush = rush
         self._looked_at: Instant = 0
         self._unwritten: dict[str, Pushed] = {}
         self._reached: set[str] = set()  # runs of which that is about to be written
@@ -169,6 +177,7 @@ class Deliverer:
         """Write acknowledgements in batches: what comes in during one write goes into the next."""
         try:
             while self._unwritten:
+                await self._rush.over()
                 batch = list(self._unwritten.values())
                 await self._store_pushes(batch)
                 for push in batch:

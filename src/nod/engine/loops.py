@@ -12,10 +12,11 @@ import structlog
 
 from nod.actions import decisions
 from nod.clock import Clock
-from nod.domain.errors import NodError
+from nod.domain.errors import NodError, Unavailable
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant
 from nod.engine import fire, rescue, sweep
 from nod.engine.deliver import Deliverer
+from nod.engine.rush import Rush
 from nod.store.effects import Effects, Stage
 from nod.store.store import Store, Tx
 
@@ -78,7 +79,8 @@ class Loop:
 class Engine:
     """All stages of one process."""
 
-    def __init__(self, store: Store, deliverer: Deliverer, clock: Clock) -> None:
+    def __init__(self, store: Store, deliverer: Deliverer, clock: Clock, rush: Rush) -> None:
+        self._rush = rush
         self._store = store
         self._clock = clock
         looks: dict[Stage, Look] = {
@@ -106,26 +108,30 @@ class Engine:
         while True:
             try:
                 fired = await self._store.write(partial(_fire, fire.BATCH))
-            except NodError:
+            except Unavailable:
                 raise
             except Exception:  # noqa: BLE001 - the one at fault is found and set aside
                 _log.exception("a batch of due tasks failed; trying them one by one")
                 fired = await self._fire_alone()
-            if fired < fire.BATCH:
+            if fired == fire.BATCH:
+                self._rush.begin()
+            else:
+                self._rush.end()
                 return await self._store.read(lambda tx: tx.tasks.next_fire_at())
 
     async def _fire_alone(self) -> int:
-        """Fire the due tasks one by one, and set aside the one that cannot be."""
-        for count in range(fire.BATCH):
+        """Fire the due tasks one by one, and set aside those that cannot be."""
+        task_ids = await self._store.read(_due_ids)
+        for task_id in task_ids:
             try:
-                if not await self._store.write(partial(_fire, 1)):
-                    return count
-            except NodError:
+                await self._store.write(partial(_fire_task, task_id))
+            except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - its owner is told
-                _log.exception("this task cannot be fired and is paused")
-                await self._store.write(partial(_set_aside, repr(error)))
-        return fire.BATCH
+                _log.exception("this task cannot be fired and is paused", task_id=task_id)
+                why = error.detail if isinstance(error, NodError) else repr(error)
+                await self._store.write(partial(_set_aside, task_id, why))
+        return len(task_ids)
 
     async def rescue(self) -> Instant | None:
         while await self._store.write(rescue.rescue_due):
@@ -144,5 +150,13 @@ async def _fire(limit: int, tx: Tx) -> int:
     return await fire.fire_due(tx, limit)
 
 
-async def _set_aside(error: str, tx: Tx) -> None:
-    await fire.set_aside(tx, error)
+async def _due_ids(tx: Tx) -> list[str]:
+    return [due.task.id for due in await tx.tasks.due(tx.now, fire.BATCH)]
+
+
+async def _fire_task(task_id: str, tx: Tx) -> None:
+    await fire.fire_task(tx, task_id)
+
+
+async def _set_aside(task_id: str, error: str, tx: Tx) -> None:
+    await fire.set_aside(tx, task_id, error)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TextIO
 
 import structlog
@@ -30,10 +30,16 @@ class Telemetry:
     """Turns committed facts into log lines and figures, in small pieces between other work."""
 
     def __init__(
-        self, log_json: bool, stream: TextIO | None = None, clock: Clock | None = None
+        self,
+        log_json: bool,
+        stream: TextIO | None = None,
+        clock: Clock | None = None,
+        calm: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`calm` is awaited before facts are worked on: it returns when there is time for that."""
         out = sys.stderr if stream is None else stream
         self._json = log_json
+        self._calm = calm or _at_once
         self._colour = wants_colour(out)
         self._writer = structlog.WriteLogger(out)  # shares its lock with all lines of this stream
         self._clock = clock or SystemClock()
@@ -76,6 +82,7 @@ class Telemetry:
 
     async def _count_all(self) -> None:
         await asyncio.sleep(_PAUSE_S)
+        await self._calm()
         while self._facts:
             self._count_some()
             await asyncio.sleep(0)
@@ -125,3 +132,7 @@ class Telemetry:
             self._waiting_chars -= len(text)
         self._waiting_chars = 0
         self._writing = None
+
+
+async def _at_once() -> None:
+    """Facts are worked on as they come."""
