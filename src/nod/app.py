@@ -3,6 +3,8 @@
 import asyncio
 from importlib.resources import files
 
+from nod.actions.decisions import expire_due
+from nod.actions.heartbeats import Heartbeats
 from nod.bus.local import Changes
 from nod.clock import Clock, SystemClock
 from nod.config import Settings
@@ -10,8 +12,8 @@ from nod.delivery.address_guard import AddressGuard
 from nod.delivery.sockets import Sockets
 from nod.delivery.webhook import WebhookSender
 from nod.engine.deliver import Deliverer
-from nod.engine.heartbeats import Heartbeats
 from nod.engine.loops import Engine
+from nod.engine.rescue import rescue_due
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.secrets import Vault, load_secret_key
@@ -71,7 +73,9 @@ class Nod:
         self._deliverer = Deliverer(
             self.store, self.sockets, webhooks, self.clock, self.limits, self._rush
         )
-        self._engine = Engine(self.store, self._deliverer, self.clock, self._rush)
+        self._engine = Engine(
+            self.store, self._deliverer, self.clock, self._rush, (rescue_due, expire_due)
+        )
         self._engine.start()
 
     def drain(self) -> None:

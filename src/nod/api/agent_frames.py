@@ -11,7 +11,7 @@ from nod.actions.decisions import DecisionFields, ProposalFields
 from nod.app import Nod
 from nod.domain.errors import InvalidInput
 from nod.domain.model import Agent, Channel
-from nod.engine.heartbeats import Beat
+from nod.actions.heartbeats import Beat
 
 Answer = dict[str, str]
 Handler = Callable[[Nod, Agent, bytes, Channel], Awaitable[Answer]]

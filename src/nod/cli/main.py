@@ -25,7 +25,6 @@ COMMANDS = {
     "message": ("nod.cli.agent_chat:message", "Send the person a message."),
     "work": ("nod.cli.work:work", "Run a command for each task that is due."),
     "cron": ("nod.cli.cron:cron", "What a schedule means, and when it fires."),
-    "mcp": ("nod.cli.mcp:mcp", "The same for agents that speak the Model Context Protocol."),
 }
 
 

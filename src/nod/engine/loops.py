@@ -5,12 +5,12 @@ by what is committed meanwhile; none polls.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
-from nod.actions import decisions
 from nod.clock import Clock
 from nod.domain.errors import NodError, Unavailable
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant
@@ -23,6 +23,7 @@ from nod.store.store import Store, Tx
 _log = structlog.get_logger("nod.engine")
 
 Look = Callable[[], Awaitable[Instant | None]]
+Rescue = Callable[[Tx], Coroutine[Any, Any, int]]
 
 # Hints can be lost between processes; a stage with nothing to do looks all the same this often.
 _AT_LEAST: Instant = MINUTE
@@ -79,7 +80,16 @@ class Loop:
 class Engine:
     """All stages of one process."""
 
-    def __init__(self, store: Store, deliverer: Deliverer, clock: Clock, rush: Rush) -> None:
+    def __init__(
+        self,
+        store: Store,
+        deliverer: Deliverer,
+        clock: Clock,
+        rush: Rush,
+        rescues: Sequence[Rescue],
+    ) -> None:
+        """`rescues` end what is overdue, a batch at a time, and say how much there was."""
+        self._rescues = rescues
         self._rush = rush
         self._store = store
         self._clock = clock
@@ -134,10 +144,9 @@ class Engine:
         return len(task_ids)
 
     async def rescue(self) -> Instant | None:
-        while await self._store.write(rescue.rescue_due):
-            pass
-        while await self._store.write(decisions.expire_due):
-            pass
+        for rescue_some in self._rescues:
+            while await self._store.write(rescue_some):
+                pass
         return await self._store.read(rescue.next_rescue_at)
 
     async def sweep(self) -> Instant | None:
