@@ -4,14 +4,24 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
-from nod.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
+from nod.actions.checks import limited
+from nod.domain.errors import Conflict, Forbidden, NotFound, TooMany
 from nod.domain.fires import next_fire_of
-from nod.domain.instant import HOUR, SECOND, Instant, from_datetime, parse_rfc3339, rfc3339
+from nod.domain.instant import HOUR, MINUTE, SECOND, Instant, from_datetime, parse_rfc3339, rfc3339
 from nod.domain.model import Agent, Author, Run, Task
-from nod.domain.task_fields import TaskFields, edited, new_task, new_trigger_id, scheduled
+from nod.domain.task_fields import (
+    NO_FIRE,
+    TaskFields,
+    edited,
+    has_fire,
+    new_task,
+    new_trigger_id,
+    scheduled,
+)
 from nod.domain.words import clock_words
 from nod.domain.zones import local
-from nod.engine.ending import cancel
+from nod.engine.ending import cancel_all
+from nod.engine.fire import fire_task
 from nod.secrets import Vault
 from nod.store.store import Tx
 
@@ -22,7 +32,7 @@ async def get_own(tx: Tx, agent: Agent, task_id: str) -> Task:
     """The agent's task. Raises NotFound, also for another agent's and for a removed one."""
     task = await tx.tasks.get(task_id)
     if task is None or task.agent_id != agent.id or task.deleted_at is not None:
-        raise NotFound(f"there is no task {task_id} of this agent")
+        raise NotFound(f"there is no task {task_id[:64]} of this agent")
     return task
 
 
@@ -49,18 +59,31 @@ async def create(tx: Tx, vault: Vault, agent: Agent, given: TaskFields, created_
 
 async def update(tx: Tx, vault: Vault, agent: Agent, task_id: str, given: TaskFields) -> Task:
     """Change what is given; the next fire is computed anew. Raises as `check` does."""
-    task = await get_own(tx, agent, task_id)
-    after = edited(task, given, await zone_of(tx, agent), tx.now, tx.limits)
-    await tx.tasks.update(_sealed(vault, after, given))
+    task = await _up_to_date(tx, agent, task_id)
+    after = _sealed(vault, edited(task, given, await zone_of(tx, agent), tx.now, tx.limits), given)
+    await _rescheduled(tx, task, after)
     _tell(tx, after, "task_changed")
     return after
 
 
+async def _up_to_date(tx: Tx, agent: Agent, task_id: str) -> Task:
+    """The agent's task, once what has come due of it is fired: a change holds from now on."""
+    await get_own(tx, agent, task_id)
+    await fire_task(tx, task_id)
+    return await get_own(tx, agent, task_id)
+
+
+async def _rescheduled(tx: Tx, before: Task, after: Task) -> None:
+    """Store the task. Where the clock was ahead, and fires were missed there, they come again."""
+    if before.fired_until > tx.now and after.next_fire_at != before.next_fire_at:
+        await tx.runs.forget_ahead(after.id, tx.now)
+    await tx.tasks.update(after)
+
+
 async def pause(tx: Tx, agent: Agent, task_id: str, reason: str) -> Task:
     """Let the task's fires pass, each recorded with the reason, until it is resumed."""
-    task = await get_own(tx, agent, task_id)
-    if len(reason) > tx.limits.description_chars:
-        raise InvalidInput(f"reason may have {tx.limits.description_chars} characters")
+    task = await _up_to_date(tx, agent, task_id)
+    reason = limited(reason, "reason", tx.limits.description_chars)
     after = replace(task, enabled=False, pause_reason=reason or None, updated_at=tx.now)
     await tx.tasks.update(after)
     _tell(tx, after, "task_paused")
@@ -69,13 +92,13 @@ async def pause(tx: Tx, agent: Agent, task_id: str, reason: str) -> Task:
 
 async def resume(tx: Tx, agent: Agent, task_id: str) -> Task:
     """Let the task fire again, from now on. Raises Conflict when it has no fire left."""
-    task = await get_own(tx, agent, task_id)
+    task = await _up_to_date(tx, agent, task_id)
     after = scheduled(
         replace(task, enabled=True, pause_reason=None, failures=0, updated_at=tx.now), tx.now
     )
-    if after.next_fire_at is None and after.trigger_type != "event":
-        raise Conflict("this task has no fire left; give it a new run_at or a later ends_at")
-    await tx.tasks.update(after)
+    if not has_fire(after):
+        raise Conflict(f"this task has no fire left: {NO_FIRE}")
+    await _rescheduled(tx, task, after)
     _tell(tx, after, "task_resumed")
     return after
 
@@ -94,8 +117,7 @@ async def rotate_trigger(tx: Tx, agent: Agent, task_id: str) -> Task:
 async def remove(tx: Tx, agent: Agent, task_id: str) -> None:
     """Remove the task. Its runs under way are cancelled, its history stays for its retention."""
     task = await get_own(tx, agent, task_id)
-    for run in reversed(await tx.runs.active(task.id)):
-        await cancel(tx, run, "its task was removed")
+    await cancel_all(tx, await tx.runs.active(task.id), "its task was removed")
     await tx.tasks.update(
         replace(
             task,
@@ -132,28 +154,32 @@ def moment(text: str, timezone: str, now: Instant) -> Instant:
 
 
 async def why(tx: Tx, task: Task, at: Instant) -> tuple[str, Run | None]:
-    """What happened at a time, in one sentence, and the entry behind it."""
-    entry = await tx.runs.around(task.id, at)
+    """What happened in the minute of `at`, in one sentence, and the entry behind it."""
+    minute = at // MINUTE * MINUTE
+    entry = await tx.runs.around(task.id, minute + MINUTE - 1)
     clock = clock_words(at, task.timezone)
-    if entry is not None and _covers(task, entry, at):
+    if entry is not None and minute <= max(entry.missed_until or 0, entry.scheduled_for):
         return _what_happened(entry, clock), entry
     if at < task.created_at:
         return f"The task did not exist at {clock}; it was made {rfc3339(task.created_at)}.", None
     if task.trigger_type == "event":
         return f"Nothing called its trigger at {clock}.", None
-    following = next_fire_of(task, at - 1)
-    if following is not None and following == at and at > tx.now:
-        return f"The fire of {clock} has not come yet.", None
+    following = next_fire_of(task, minute - 1)
+    if following is not None and following < minute + MINUTE:
+        return _not_recorded(clock, following > tx.now), None
     after = (
         "it has no fire after that" if following is None else f"the next is {rfc3339(following)}"
     )
     return f"It was not due at {clock}: {after}.", None
 
 
-def _covers(task: Task, entry: Run, at: Instant) -> bool:
-    """Whether an entry is about the minute of `at`."""
-    until = max(entry.missed_until or 0, entry.scheduled_for + 60 * SECOND - 1)
-    return entry.scheduled_for <= at <= until and entry.task_id == task.id
+def _not_recorded(clock: str, to_come: bool) -> str:
+    if to_come:
+        return f"The fire of {clock} has not come yet."
+    return (
+        f"Nothing is recorded for {clock}: the schedule was another one then, or the entry is"
+        " older than Nod keeps them."
+    )
 
 
 def _what_happened(run: Run, clock: str) -> str:

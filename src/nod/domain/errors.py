@@ -16,7 +16,7 @@ status stands in `api/problems.py`, which is the only place that knows HTTP.
 
 
 class NodError(Exception):
-    """Base of every error that is meant for the caller; `detail` is a sentence a human can act on."""
+    """Base of every error that is meant for the caller; `detail` says what to do about it."""
 
     retryable = False
 

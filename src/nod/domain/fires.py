@@ -1,12 +1,15 @@
 """When a task fires: its schedule, bounds and spread together. Pure; time is an argument."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Task
 from nod.domain.policy import PlannedFire, default_catch_up_window_s, plan_fires
 from nod.domain.schedule import newest_fires, next_fire, period_s, spread_offset_s
+from nod.domain.useful_until import useful_until_at
+from nod.domain.words import clock_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +18,15 @@ class Due:
 
     `fires` are in order of time, each to run or to be recorded as skipped. `missed_from` is set
     when there were more than can be listed: one entry stands for the fires from there up to
-    `missed_until`. `next_fire_at` is the fire after `now`.
+    `missed_until`. `next_fire_at` is the fire after `now`. `still_wanted` is the newest fire when
+    it came too late to be useful: the person is asked about it.
     """
 
     fires: tuple[PlannedFire, ...]
     missed_from: Instant | None
     missed_until: Instant | None
     next_fire_at: Instant | None
+    still_wanted: Instant | None = None
 
 
 def next_fire_of(task: Task, after: Instant) -> Instant | None:
@@ -49,7 +54,7 @@ def due_fires(task: Task, now: Instant, limits: Limits) -> Due:
         return Due((), None, None, first)
     following = next_fire_of(task, first)
     if following is None or following > now:
-        return Due(_plan(task, [first], now, limits), None, None, following)
+        return _due(task, [first], now, limits, following)
     last_wanted = now if task.ends_at is None else min(now, task.ends_at)
     offset = spread_offset_s(task.id, task.spread_s) * SECOND
     missed, more = newest_fires(
@@ -60,10 +65,13 @@ def due_fires(task: Task, now: Instant, limits: Limits) -> Due:
         limits.missed_entries,
     )
     fires = [fire + offset for fire in missed]
-    planned = _plan(task, fires, now, limits)
-    if not more:
-        return Due(planned, None, None, next_fire_of(task, now))
-    return Due(planned, first, fires[0] - 1, next_fire_of(task, now))
+    due = _due(task, fires, now, limits, next_fire_of(task, now))
+    return replace(due, missed_from=first, missed_until=fires[0] - 1) if more else due
+
+
+def paused_reason(task: Task) -> str:
+    """Why the fires of a task that is not enabled do not run."""
+    return "paused" if task.pause_reason is None else f"paused: {task.pause_reason}"
 
 
 def catch_up_window_s(task: Task, at: Instant, limits: Limits) -> int:
@@ -76,13 +84,35 @@ def catch_up_window_s(task: Task, at: Instant, limits: Limits) -> int:
     return default_catch_up_window_s(task.trigger_type, task.catch_up, period, limits)
 
 
-def _plan(
-    task: Task, fires: list[Instant], now: Instant, limits: Limits
-) -> tuple[PlannedFire, ...]:
+def _due(
+    task: Task, fires: list[Instant], now: Instant, limits: Limits, following: Instant | None
+) -> Due:
     if not task.enabled:
-        reason = "paused" if task.pause_reason is None else f"paused: {task.pause_reason}"
-        return tuple(PlannedFire(fire, reason) for fire in fires)
+        skipped = tuple(PlannedFire(fire, paused_reason(task)) for fire in fires)
+        return Due(skipped, None, None, following)
+    planned = tuple(_while_useful(task, each, now) for each in _plan(task, fires, now, limits))
+    asked = task.catch_up != "skip" and _useless_since(task, fires[-1], now) is not None
+    return Due(planned, None, None, following, fires[-1] if asked else None)
+
+
+def _plan(task: Task, fires: list[Instant], now: Instant, limits: Limits) -> Sequence[PlannedFire]:
     if len(fires) == 1 and now - fires[0] <= limits.on_time_s * SECOND:
         return (PlannedFire(fires[0], None),)
     window = catch_up_window_s(task, fires[-1], limits)
-    return tuple(plan_fires(fires, now, task.catch_up, window, limits))
+    return plan_fires(fires, now, task.catch_up, window, limits)
+
+
+def _while_useful(task: Task, planned: PlannedFire, now: Instant) -> PlannedFire:
+    """The fire, or the reason why not even catching up makes sense any more."""
+    since = _useless_since(task, planned.scheduled_for, now)
+    if planned.skip_reason is not None or since is None:
+        return planned
+    until = clock_words(since, task.timezone)
+    return replace(planned, skip_reason=f"useful until {until}; Nod came to it after that")
+
+
+def _useless_since(task: Task, fire: Instant, now: Instant) -> Instant | None:
+    if task.useful_until is None:
+        return None
+    until = useful_until_at(task.useful_until, fire, task.timezone)
+    return until if until <= now else None

@@ -1,5 +1,6 @@
 """Making runs, and what a run's life looks like in time. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from nod.domain.instant import SECOND, Instant
@@ -53,6 +54,20 @@ def make_run(
     )
 
 
+def waits_as_retry(run: Run, now: Instant) -> bool:
+    """Whether the run is a retry whose time has not come. It stands in no other run's way.
+
+    Only retries are made ahead of their time. Any other run that lies after `now` is there because
+    the clock was set back, and is under way all the same.
+    """
+    return run.trigger == "retry" and run.status == "pending" and run.scheduled_for > now
+
+
+def underway(runs: Sequence[Run], now: Instant) -> list[Run]:
+    """Of a task's active runs those that a new run would meet: not queued, no retry to come."""
+    return [run for run in runs if not run.queued and not waits_as_retry(run, now)]
+
+
 def skipped_run(
     task: Task,
     now: Instant,
@@ -63,12 +78,11 @@ def skipped_run(
 ) -> Run:
     """The entry of a fire that did not run, or of all fires up to `missed_until`."""
     return replace(
-        make_run(task, now, scheduled_for, trigger),
+        make_run(replace(task, useful_until=None), now, scheduled_for, trigger),
         status="skipped",
         reason=reason,
         missed_until=missed_until,
         finished_at=now,
-        useful_until=None,
     )
 
 

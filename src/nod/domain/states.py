@@ -28,6 +28,7 @@ DecisionStatus = Literal["pending", "approved", "rejected", "responded", "dismis
 
 ACTIVE: tuple[RunStatus, ...] = ("pending", "running", "waiting")
 ENDED: tuple[RunStatus, ...] = ("completed", "failed", "cancelled", "skipped")
+OPEN_EVENTS: tuple[EventState, ...] = ("held", "pending", "polled")
 
 
 class Transition(NamedTuple):
@@ -68,6 +69,7 @@ EVENT_TRANSITIONS: tuple[Transition, ...] = (
     Transition("bury", "pending", "dead", "undeliverable in time, or its run has ended"),
     Transition("acknowledge", "polled", "acknowledged", "acknowledged by the agent"),
     Transition("hand_out", "polled", "polled", "handed out again"),
+    Transition("bury", "polled", "dead", "its run has ended"),
     Transition("replay", "acknowledged", "pending", "a person sends it again"),
     Transition("replay", "polled", "pending", "a person sends it again"),
     Transition("replay", "dead", "pending", "a person sends it again"),

@@ -15,6 +15,7 @@ from nod.domain.limits import Limits
 from nod.domain.model import Agent, Author, Task, new_id
 from nod.domain.policy import CatchUp, Overlap, default_overlap
 from nod.domain.schedule import check_cron, check_timezone, trigger_type
+from nod.domain.texts import storable
 from nod.domain.useful_until import parse_useful_until
 
 Text = str | UnsetType
@@ -122,20 +123,35 @@ def edited(
         text = given.useful_until
         changes["useful_until"] = None if text is None else parse_useful_until(text)
     changes |= _when(task, given, default_timezone, now)
-    if changes.get("enabled"):
-        changes["pause_reason"] = None
     after = replace(task, **changes, updated_at=now)
     if any(name in changes for name in _SCHEDULING):
         after = scheduled(after, now)
+        if given.enabled is UNSET and _had_ended(task) and after.next_fire_at is not None:
+            after = replace(after, enabled=True)
+    if after.enabled and not task.enabled:
+        after = replace(after, pause_reason=None, failures=0)
+    if after.enabled and not has_fire(after):
+        raise InvalidInput(f"this task would never fire: {NO_FIRE}")
     return after
 
 
+NO_FIRE = "give it a run_at to come, or a later ends_at"
 _SCHEDULING = ("schedule", "run_at", "timezone", "starts_at", "ends_at", "spread_s", "enabled")
 
 
 def scheduled(task: Task, now: Instant) -> Task:
-    """The task with its next fire set: after now, and after every fire that has its entry."""
-    return replace(task, next_fire_at=next_fire_of(task, max(now, task.fired_until)))
+    """The task with its next fire after `now` set."""
+    return replace(task, next_fire_at=next_fire_of(task, now))
+
+
+def has_fire(task: Task) -> bool:
+    """Whether the task can fire once more, by its schedule or by a call."""
+    return task.trigger_type == "event" or task.next_fire_at is not None
+
+
+def _had_ended(task: Task) -> bool:
+    """Whether the task was disabled because it had no fire left: a new time sets it going again."""
+    return not task.enabled and not has_fire(task)
 
 
 def _texts(given: TaskFields, limits: Limits) -> dict[str, str]:
@@ -154,7 +170,7 @@ def _texts(given: TaskFields, limits: Limits) -> dict[str, str]:
             raise InvalidInput(f"{name} is empty; write what the task is called and what it does")
         if len(text) > most:
             raise InvalidInput(f"{name} has {len(text)} characters, at most {most} fit")
-        found[name] = text
+        found[name] = storable(text, name)
     return found
 
 
@@ -216,7 +232,7 @@ def _schedule(task: Task, given: TaskFields, now: Instant) -> dict[str, Any]:
         run_at = None
     elif run_at is None:
         raise InvalidInput('the schedule "once" needs run_at, such as 2030-01-01T09:00:00Z')
-    elif run_at <= now:
+    elif run_at <= now and run_at != task.run_at:
         raise InvalidInput(f"run_at is in the past: {rfc3339(run_at)}; it is {rfc3339(now)} now")
     schedule = check_cron(text) if kind == "scheduled" else kind
     changes: dict[str, Any] = {"schedule": schedule, "trigger_type": kind, "run_at": run_at}

@@ -1,13 +1,14 @@
 """How a run ends, whoever ends it, and everything that follows from its end."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from nod.domain.errors import Conflict
 from nod.domain.instant import MINUTE, SECOND
-from nod.domain.model import Run, Task
+from nod.domain.model import Channel, Run, Task
 from nod.domain.policy import may_retry, retry_delay_s
-from nod.domain.runs import make_run
-from nod.domain.states import next_run_status
+from nod.domain.runs import make_run, underway
+from nod.domain.states import OPEN_EVENTS, next_event_state, next_run_status
 from nod.engine.outbox import announce, expiry, make_run_event
 from nod.store.events import Settled
 from nod.store.store import Tx
@@ -72,13 +73,21 @@ async def cancel(tx: Tx, run: Run, reason: str) -> Run:
     return await end(tx, run, "cancel", reason=reason)
 
 
+async def cancel_all(tx: Tx, runs: Sequence[Run], reason: str) -> None:
+    """End all active runs of a task, or some. Raises Conflict when one has ended already."""
+    # Those in the queue first: none may get its turn while the others are cancelled.
+    for run in sorted(runs, key=lambda each: not each.queued):
+        await cancel(tx, run, reason)
+
+
 async def release_next(tx: Tx, task_id: str) -> None:
     """Let the oldest queued run of a task go, when nothing is before it any more."""
     queued = await tx.runs.next_queued(task_id)
-    if queued is None:
+    if queued is None or underway(await tx.runs.active(task_id), tx.now):
         return
-    active = await tx.runs.active(task_id)
-    if any(not run.queued and run.scheduled_for <= tx.now for run in active):
+    if queued.useful_until is not None and queued.useful_until <= tx.now:
+        # The rescue stage ends it, and then the next one gets its turn.
+        tx.effects.timer("rescue", queued.useful_until)
         return
     await move(tx, queued, replace(queued, queued=False))
     await tx.events.release(queued.id, tx.now, expiry(queued, tx.now, tx.limits))
@@ -95,13 +104,13 @@ async def _close_questions(tx: Tx, run: Run) -> None:
 
 async def _settle_events(tx: Tx, run: Run, by_agent: bool) -> None:
     """The event that brought the run has no more to say."""
+    verb = "acknowledge" if by_agent else "bury"
+    channel: Channel | None = "poll" if by_agent else None
+    why = None if by_agent else run.error or run.reason
     settled = [
-        Settled("acknowledged", "poll", tx.now, None, event.id, event.state)
-        if by_agent
-        else Settled("dead", None, tx.now, run.error or run.reason, event.id, event.state)
+        Settled(next_event_state(verb, event.state), channel, tx.now, why, event.id, event.state)
         for event in await tx.events.of_run(run.id)
-        if event.state in ("held", "pending", "polled")
-        and event.type in ("task_due", "task_trigger")
+        if event.state in OPEN_EVENTS and event.type in ("task_due", "task_trigger")
     ]
     await tx.events.settle(settled)
 
@@ -140,7 +149,8 @@ async def _retry(tx: Tx, task: Task, before: Run, run: Run) -> bool:
     payload = await tx.runs.payload(run.id)
     if payload is not None:
         await tx.runs.copy_payload(run.id, retry.id)
-    event = await tx.events.insert(make_run_event(tx.now, task, retry, tx.limits))
+    event = make_run_event(tx.now, task, retry, tx.limits, called=payload is not None)
+    event = await tx.events.insert(event)
     announce(tx, event, payload)
     tx.effects.fact(
         "retry_planned",

@@ -7,17 +7,17 @@ are recorded as skipped, writes runs and events, and moves every task to its nex
 
 from dataclasses import dataclass, field, replace
 
-from nod.domain.fires import Due, due_fires
+from nod.domain.fires import Due, due_fires, paused_reason
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Event, Run, RunTrigger, Task
 from nod.domain.policy import PlannedFire, decide_overlap
-from nod.domain.runs import make_run, skipped_run
+from nod.domain.runs import make_run, skipped_run, underway, waits_as_retry
 from nod.domain.words import clock_words
-from nod.engine.ending import cancel
+from nod.engine.ending import cancel_all
 from nod.engine.outbox import make_run_event
 from nod.store.effects import Outgoing
 from nod.store.store import Tx
-from nod.store.tasks import Advance, DueTask
+from nod.store.tasks import Advance
 
 BATCH = 500
 _REPLACED = "a newer run of its task took its place"
@@ -41,37 +41,74 @@ async def fire_due(tx: Tx, limit: int = BATCH) -> int:
     """
     due = await tx.tasks.due(tx.now, limit)
     batch = _Batch()
-    for each in due:
-        await _fire(tx, each, batch)
+    for task, busy in due:
+        await _fire(tx, task, await tx.runs.active(task.id) if busy else [], batch)
     await _write(tx, batch)
     return len(due)
 
 
-async def _fire(tx: Tx, due: DueTask, batch: _Batch) -> None:
-    task = due.task
+async def fire_task(tx: Tx, task_id: str) -> None:
+    """Fire one task, if it is due. Before a task is changed, what has come due is fired as it was.
+
+    Raises whatever is wrong with the task.
+    """
+    task = await tx.tasks.get(task_id)
+    if task is None or not _is_due(task, tx.now):
+        return
+    batch = _Batch()
+    await _fire(tx, task, await tx.runs.active(task.id), batch)
+    await _write(tx, batch)
+
+
+def _is_due(task: Task, now: Instant) -> bool:
+    return task.next_fire_at is not None and task.next_fire_at <= now
+
+
+async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
     plan = due_fires(task, tx.now, tx.limits)
-    trigger: RunTrigger = "once" if task.trigger_type == "once" else "schedule"
-    runs = _missed_entry(task, tx.now, plan, trigger)
-    active = await tx.runs.active(task.id) if due.busy else []
+    trigger = _trigger_of(task)
+    known = await _fired_before(tx, task)
+    batch.runs += _missed_entry(task, tx.now, plan, trigger, known)
     for fire in _newest_alone(task, plan.fires):
-        if fire.skip_reason is not None:
-            runs.append(skipped_run(task, tx.now, fire.scheduled_for, trigger, fire.skip_reason))
+        if fire.scheduled_for in known:
             continue
-        run = await _under_overlap(tx, task, fire.scheduled_for, trigger, active)
-        runs.append(run)
+        if fire.skip_reason is None:
+            run = await _under_overlap(tx, task, fire.scheduled_for, trigger, active)
+        else:
+            run = skipped_run(task, tx.now, fire.scheduled_for, trigger, fire.skip_reason)
+        batch.runs.append(run)
         if run.status == "pending":
             active.append(run)
             batch.events.append(make_run_event(tx.now, task, run, tx.limits))
-    batch.runs += runs
+        elif fire.scheduled_for == plan.still_wanted:
+            await tx.chat.ask_still_wanted(task, run, tx.now, tx.limits.decision_expires_s)
     batch.steps.append(_step(task, plan, tx.now))
 
 
-def _missed_entry(task: Task, now: Instant, plan: Due, trigger: RunTrigger) -> list[Run]:
+def _trigger_of(task: Task) -> RunTrigger:
+    return "once" if task.trigger_type == "once" else "schedule"
+
+
+async def _fired_before(tx: Tx, task: Task) -> set[Instant]:
+    """Fires that come again although they have their entry: the clock was ahead, and was set back
+    before an edit computed the next fire."""
+    first = task.next_fire_at
+    if first is None or first > task.fired_until:
+        return set()
+    return await tx.runs.fired(task.id, first, tx.now)
+
+
+def _missed_entry(
+    task: Task, now: Instant, plan: Due, trigger: RunTrigger, known: set[Instant]
+) -> list[Run]:
     """The one entry for the oldest misses, when there are too many to list one by one."""
     if plan.missed_from is None:
         return []
-    reason = "missed while Nod was not running; this entry stands for all fires of that time"
-    return [skipped_run(task, now, plan.missed_from, trigger, reason, plan.missed_until)]
+    why = "missed while Nod was not running" if task.enabled else paused_reason(task)
+    reason = f"{why}; this entry stands for all fires of that time"
+    # Where the first of them has its run already, the entry stands beside it: no fire is there.
+    start = plan.missed_from + (plan.missed_from in known)
+    return [skipped_run(task, now, start, trigger, reason, plan.missed_until)]
 
 
 def _newest_alone(task: Task, fires: tuple[PlannedFire, ...]) -> tuple[PlannedFire, ...]:
@@ -86,30 +123,24 @@ async def _under_overlap(
     tx: Tx, task: Task, scheduled_for: Instant, trigger: RunTrigger, active: list[Run]
 ) -> Run:
     """The run, or the entry that says why there is none, given the runs still under way."""
-    underway = [run for run in active if not run.queued and run.scheduled_for <= tx.now]
+    going = underway(active, tx.now)
     queued = sum(run.queued for run in active)
-    verdict = decide_overlap(task.overlap, task.trigger_type, len(underway), queued, tx.limits)
+    verdict = decide_overlap(task.overlap, task.trigger_type, len(going), queued, tx.limits)
     if verdict == "skip":
-        reason = overlap_reason(task, (underway or active)[0], queued)
+        reason = overlap_reason(task, going or active, queued)
         return skipped_run(task, tx.now, scheduled_for, trigger, reason)
     if verdict == "cancel_previous":
-        await _cancel_all(tx, active, _REPLACED)
-    elif task.trigger_type != "event":
-        # A retry that still waits for its time is overtaken by the next fire.
-        waiting = [run for run in active if run.scheduled_for > tx.now]
-        await _cancel_all(tx, waiting, "the next fire of its task came first")
+        await cancel_all(tx, active, _REPLACED)
+        active.clear()
+    for retry in [run for run in active if waits_as_retry(run, tx.now)]:
+        await cancel_all(tx, [retry], "the next fire of its task came first")
+        active.remove(retry)
     return make_run(task, tx.now, scheduled_for, trigger, queued=verdict == "queue")
 
 
-async def _cancel_all(tx: Tx, runs: list[Run], reason: str) -> None:
-    # Newest first: a run that waits in the queue must not get its turn while the queue is cleared.
-    for run in reversed(runs):
-        await cancel(tx, run, reason)
-
-
-def overlap_reason(task: Task, underway: Run, queued: int) -> str:
+def overlap_reason(task: Task, going: list[Run], queued: int) -> str:
     """Why a fire did not run, for the person: which run was in its way."""
-    at = clock_words(underway.scheduled_for, task.timezone)
+    at = clock_words(going[0].scheduled_for, task.timezone)
     if queued:
         return f"the {at} run was still going, and {queued} more waited behind it"
     return f"the {at} run was still going"
@@ -119,7 +150,8 @@ def _step(task: Task, plan: Due, now: Instant) -> Advance:
     last = plan.fires[-1].scheduled_for if plan.fires else now
     seen = task.next_fire_at if task.next_fire_at is not None else now
     over = plan.next_fire_at is None
-    return Advance(plan.next_fire_at, last, task.enabled and not over, task.id, seen)
+    until = max(last, task.fired_until)
+    return Advance(plan.next_fire_at, until, task.enabled and not over, task.id, seen)
 
 
 async def _write(tx: Tx, batch: _Batch) -> None:
@@ -142,20 +174,20 @@ async def _write(tx: Tx, batch: _Batch) -> None:
         )
 
 
-async def set_aside(tx: Tx, error: str) -> None:
-    """Pause the first due task, which cannot be fired, so that it holds up no other.
+async def set_aside(tx: Tx, task_id: str, error: str) -> None:
+    """Pause a due task that cannot be fired, so that it holds up no other.
 
     A fire that Nod itself cannot make (a zone that the newest zone data has dropped, say) is a
     fault to be seen by a person, not one to be tried each second.
     """
-    due = await tx.tasks.due(tx.now, 1)
-    if not due or due[0].task.next_fire_at is None:
+    task = await tx.tasks.get(task_id)
+    if task is None or task.next_fire_at is None or task.next_fire_at > tx.now:
         return
-    task = due[0].task
-    fire = due[0].task.next_fire_at
+    fire = task.next_fire_at
     reason = f"Nod could not fire it: {error}"
-    entry = skipped_run(task, tx.now, fire, "schedule", reason)
-    await tx.runs.insert([entry])
+    entry = skipped_run(task, tx.now, fire, _trigger_of(task), reason)
+    if not await tx.runs.fired(task.id, fire, fire):
+        await tx.runs.insert([entry])
     stopped = replace(
         task,
         enabled=False,
@@ -177,10 +209,10 @@ async def run_now(tx: Tx, task: Task) -> Run:
     It waits for a run that is under way, unless the task allows overlap; it is never skipped.
     """
     active = await tx.runs.active(task.id)
-    underway = [run for run in active if run.scheduled_for <= tx.now]
+    going = underway(active, tx.now)
     if task.overlap == "cancel_previous":
-        await _cancel_all(tx, active, _REPLACED)
-    queued = bool(underway) and task.overlap in ("skip", "queue")
+        await cancel_all(tx, active, _REPLACED)
+    queued = bool(going) and task.overlap in ("skip", "queue")
     run = make_run(task, tx.now, tx.now, "manual", queued=queued)
     batch = _Batch([run], [make_run_event(tx.now, task, run, tx.limits)])
     await _write(tx, batch)

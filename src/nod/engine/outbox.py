@@ -51,8 +51,10 @@ def make_event(
     )
 
 
-def make_run_event(now: Instant, task: Task, run: Run, limits: Limits) -> Event:
-    """The event that brings `run` to its agent: task_trigger for a call, else task_due.
+def make_run_event(
+    now: Instant, task: Task, run: Run, limits: Limits, *, called: bool = False
+) -> Event:
+    """The event that brings `run` to its agent: task_trigger for a call (`called`), else task_due.
 
     The payload of a call is not in the body; it is put beside the prompt when the event is sent.
     """
@@ -62,7 +64,6 @@ def make_run_event(now: Instant, task: Task, run: Run, limits: Limits) -> Event:
         "task_name": task.name,
         "task_prompt": task.prompt,
     }
-    called = task.trigger_type == "event" and run.trigger in ("event", "retry")
     if not called:
         fields["schedule"] = task.schedule
     start = max(now, run.scheduled_for) if run.trigger == "retry" else now

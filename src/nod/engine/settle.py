@@ -4,35 +4,40 @@ Any call or frame by which an agent names a run takes the run up and renews its 
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from nod.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
-from nod.domain.limits import KIB, MIB
 from nod.domain.model import Agent, Channel, ContextBlock, Run, RunDelivery, Task
 from nod.domain.runs import delivered, make_run, paused, renewed, resumed
-from nod.domain.states import next_run_status, run_can
-from nod.engine.ending import cancel, finish, move
+from nod.domain.states import OPEN_EVENTS, next_event_state, next_run_status, run_can
+from nod.domain.texts import storable
+from nod.engine.ending import cancel_all, finish, move
 from nod.engine.outbox import make_run_event
 from nod.store.events import Settled
 from nod.store.store import Tx
 
 Outcome = Literal["completed", "failed"]
+# As high as a number in JSON is exact everywhere (RFC 8259, section 6).
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Cost = Annotated[float, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a run has cost so far, as its agent says."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost_usd: float | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    cost_usd: Cost | None = None
 
 
 async def get_own(tx: Tx, agent: Agent, run_id: str) -> Run:
     """The agent's run. Raises NotFound, also for another agent's."""
     run = await tx.runs.get(run_id)
     if run is None or run.agent_id != agent.id:
-        raise NotFound(f"there is no run {run_id} of this agent")
+        raise NotFound(f"there is no run {run_id[:64]} of this agent")
     return run
 
 
@@ -69,9 +74,16 @@ async def take_up(tx: Tx, run: Run, via: Channel = "poll") -> Run:
     await move(tx, run, taken)
     await tx.events.settle(
         [
-            Settled("acknowledged", via, tx.now, None, event.id, event.state)
+            Settled(
+                next_event_state("acknowledge", event.state),
+                via,
+                tx.now,
+                None,
+                event.id,
+                event.state,
+            )
             for event in await tx.events.of_run(run.id)
-            if event.state in ("held", "pending", "polled")
+            if event.state in OPEN_EVENTS
         ]
     )
     tx.effects.fact("taken_up", run_id=run.id, task_id=run.task_id, agent_id=run.agent_id)
@@ -111,17 +123,18 @@ async def add_context(
     Raises Conflict when the run has ended, TooLarge beyond a block's or the scratchpad's limit.
     """
     run = await sign_of_life(tx, await get_own(tx, agent, run_id), via)
+    storable(text, "text")
     last_id, used = await tx.runs.context_size(run.id)
     size = len(text.encode())
     if size > tx.limits.context_block_bytes:
         raise TooLarge(
-            f"a context block holds at most {tx.limits.context_block_bytes // KIB} KiB;"
-            f" this one has {size} bytes. Split it, or keep less"
+            f"a context block holds at most {tx.limits.context_block_bytes} bytes;"
+            f" this one has {size}. Split it, or keep less"
         )
     if used + size > tx.limits.context_run_bytes:
         raise TooLarge(
-            f"the scratchpad of a run holds at most {tx.limits.context_run_bytes // MIB} MiB;"
-            f" {used} bytes are used and this block has {size}"
+            f"the scratchpad of a run holds at most {tx.limits.context_run_bytes} bytes;"
+            f" {used} are used and this block has {size}"
         )
     block = ContextBlock(run.id, last_id + 1, text, tx.now)
     await tx.runs.add_context(block)
@@ -142,11 +155,12 @@ async def put_output(tx: Tx, agent: Agent, run_id: str, text: str, via: Channel 
     Raises TooLarge beyond the limit, Conflict for a run that was skipped or cancelled.
     """
     run = await get_own(tx, agent, run_id)
+    storable(text, "text")
     size = len(text.encode())
     if size > tx.limits.output_bytes:
         raise TooLarge(
-            f"an output holds at most {tx.limits.output_bytes // MIB} MiB; this one has"
-            f" {size} bytes. Shorten it, or link to the rest"
+            f"an output holds at most {tx.limits.output_bytes} bytes; this one has {size}."
+            " Shorten it, or link to the rest"
         )
     if run.status in ("skipped", "cancelled"):
         raise Conflict(_over(run))
@@ -178,6 +192,7 @@ async def complete(
             f" the whole text in PUT /api/agent/tasks/runs/{run_id}/output and sum it up here"
         )
     run = await get_own(tx, agent, run_id)
+    storable(summary, "summary")
     if run.status == outcome:
         return run
     if outcome == "completed" and _given_up(run):
@@ -203,10 +218,10 @@ def _given_up(run: Run) -> bool:
 async def _complete_late(tx: Tx, run: Run, summary: str, usage: Usage | None) -> Run:
     status = next_run_status("complete_late", run.status, run.id)
     ended = replace(_with_usage(run, usage), status=status, summary=summary, late=True)
-    kept = await finish(tx, run, ended, by_agent=True)
-    for retry in await tx.runs.unfinished_retries(run.id):
-        await cancel(tx, retry, "the first attempt's result came after all")
-    return kept
+    # Before the end, so that what the task shows as its last result is this one.
+    retries = await tx.runs.unfinished_retries(run.id)
+    await cancel_all(tx, retries, "the first attempt's result came after all")
+    return await finish(tx, run, ended, by_agent=True)
 
 
 async def record_usage(tx: Tx, run: Run, usage: Usage) -> Run:
@@ -245,5 +260,5 @@ def _over(run: Run) -> str:
 
 
 def _first_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[0].lstrip("# ").strip() if lines else "reported as failed, without a summary"
+    lines = (line.lstrip("# ").strip() for line in text.splitlines())
+    return next(filter(None, lines), "reported as failed, without a summary")

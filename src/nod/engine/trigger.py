@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from nod.domain.errors import Conflict, TooMany
-from nod.domain.instant import MINUTE, SECOND
+from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.model import Payload, Task
 from nod.domain.policy import decide_overlap
-from nod.domain.runs import make_run, skipped_run
-from nod.engine.ending import cancel
+from nod.domain.runs import make_run, skipped_run, underway
+from nod.engine.ending import cancel_all
 from nod.engine.fire import overlap_reason
 from nod.engine.outbox import make_run_event, put
 from nod.store.store import Tx
@@ -46,7 +46,11 @@ async def _check_open(tx: Tx, task: Task) -> None:
     if not task.enabled:
         why = f": {task.pause_reason}" if task.pause_reason else ""
         raise Conflict(f"the task {task.name!r} is paused{why}. Resume it and send this again")
-    calls = await tx.runs.count_calls(task.id, tx.now - MINUTE)
+    if task.starts_at is not None and tx.now < task.starts_at:
+        raise Conflict(f"the task {task.name!r} takes calls from {rfc3339(task.starts_at)} on")
+    if task.ends_at is not None and tx.now > task.ends_at:
+        raise Conflict(f"the task {task.name!r} took calls until {rfc3339(task.ends_at)}")
+    calls = await tx.runs.count_calls(task.id, tx.now - MINUTE, tx.now)
     if calls >= tx.limits.triggers_per_minute:
         raise TooMany(
             f"this trigger takes {tx.limits.triggers_per_minute} calls a minute; try again later",
@@ -56,25 +60,25 @@ async def _check_open(tx: Tx, task: Task) -> None:
 
 async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
     active = await tx.runs.active(task.id)
-    underway = [run for run in active if not run.queued and run.scheduled_for <= tx.now]
+    going = underway(active, tx.now)
     queued = sum(run.queued for run in active)
-    verdict = decide_overlap(task.overlap, task.trigger_type, len(underway), queued, tx.limits)
+    verdict = decide_overlap(task.overlap, task.trigger_type, len(going), queued, tx.limits)
     if verdict == "skip" and task.overlap == "queue":
         raise TooMany(
             f"{queued} calls wait behind the run under way, which is the limit; try again later",
             retry_after=60,
         )
     if verdict == "skip":
-        run = skipped_run(task, tx.now, tx.now, "event", overlap_reason(task, underway[0], queued))
+        reason = overlap_reason(task, going or active, queued)
+        run = skipped_run(task, tx.now, tx.now, "event", reason)
     else:
         run = make_run(task, tx.now, tx.now, "event", queued=verdict == "queue")
     if verdict == "cancel_previous":
-        for each in reversed(active):
-            await cancel(tx, each, "a newer call took its place")
+        await cancel_all(tx, active, "a newer call took its place")
     await tx.runs.insert([run])
     payload = Payload(run.id, call.payload, call.inbound)
     await tx.runs.insert_payload(payload)
-    event = make_run_event(tx.now, task, run, tx.limits)
+    event = make_run_event(tx.now, task, run, tx.limits, called=True)
     if verdict != "skip":
         await put(tx, event, payload)
     tx.effects.fact(

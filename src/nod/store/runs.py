@@ -87,6 +87,7 @@ class Runs:
         await self._db.many("renew_deadline", renewals)
 
     async def unfinished_retries(self, run_id: str) -> list[Run]:
+        """Retries of the run, and retries of those, that the agent has not taken up."""
         found = await self._db.all("unfinished_retries", run_id=run_id)
         return [Run(*each) for each in found]
 
@@ -99,14 +100,25 @@ class Runs:
         found = await self._db.one("next_deadline")
         return None if found is None else found[0]
 
-    async def count_calls(self, task_id: str, since: Instant) -> int:
+    async def fired(self, task_id: str, since: Instant, until: Instant) -> set[Instant]:
+        """The fires of the task from `since` to `until`, both included, that have their entry."""
+        found = await self._db.all("fired", task_id=task_id, since=since, until=until)
+        return {each[0] for each in found}
+
+    async def forget_ahead(self, task_id: str, now: Instant) -> None:
+        """Remove the entries of fires that did not run and that lie after `now`: the clock was
+        ahead when they were made, and their time is still to come."""
+        await self._db.run("forget_skipped_ahead", task_id=task_id, now=now)
+        await self._db.run("shorten_missed", task_id=task_id, now=now)
+
+    async def count_calls(self, task_id: str, since: Instant, now: Instant) -> int:
         """How often the task was triggered from outside since a time."""
-        found = await self._db.one("runs_since", task_id=task_id, since=since)
+        found = await self._db.one("calls_since", task_id=task_id, since=since, now=now)
         return 0 if found is None else int(found[0])
 
     async def count_triggered(self, agent_id: str) -> int:
         """How many runs of the agent are under way that a call from outside started."""
-        found = await self._db.one("running_of_agent", agent_id=agent_id)
+        found = await self._db.one("count_triggered", agent_id=agent_id)
         return 0 if found is None else int(found[0])
 
     async def around(self, task_id: str, at: Instant) -> Run | None:

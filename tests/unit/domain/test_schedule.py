@@ -2,12 +2,22 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from itertools import islice, pairwise
 
 import pytest
 
 from nod.domain.errors import InvalidInput
-from nod.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant, parse_rfc3339, rfc3339
+from nod.domain.instant import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Instant,
+    from_datetime,
+    parse_rfc3339,
+    rfc3339,
+)
 from nod.domain.schedule import (
     fires,
     newest_fires,
@@ -20,7 +30,7 @@ from nod.domain.schedule import (
 
 # From sha256; another number would move the fires of every fleet.
 SPREAD_OF_A_KNOWN_ID = 523
-END_OF_TIME = parse_rfc3339("9999-12-31T23:59:59Z", "test")
+END_OF_TIME = from_datetime(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
 
 
 def at(text: str) -> Instant:

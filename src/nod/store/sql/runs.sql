@@ -20,9 +20,9 @@ WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting')
 ORDER BY scheduled_for, id
 
 -- name: oldest_waiting_run
--- What `run/start` takes up: the oldest run of the task whose time has come.
+-- What `run/start` takes up: the oldest run of the task, but no retry whose time has not come.
 SELECT {runs} FROM runs
-WHERE task_id = :task_id AND status = 'pending' AND scheduled_for <= :now
+WHERE task_id = :task_id AND status = 'pending' AND (trigger <> 'retry' OR scheduled_for <= :now)
 ORDER BY scheduled_for, id
 LIMIT 1
 
@@ -38,7 +38,7 @@ SELECT {t.tasks} FROM tasks t
 WHERE t.agent_id = :agent_id AND t.deleted_at IS NULL AND EXISTS (
   SELECT 1 FROM runs r
   WHERE r.task_id = t.id AND r.status = 'pending' AND NOT r.queued AND r.delivery = 'pending'
-    AND r.scheduled_for <= :now
+    AND (r.trigger <> 'retry' OR r.scheduled_for <= :now)
 )
 ORDER BY t.created_at, t.id
 
@@ -66,7 +66,15 @@ UPDATE runs SET deadline_at = CASE
 WHERE id = :id AND status = 'running'
 
 -- name: unfinished_retries
-SELECT {runs} FROM runs WHERE retry_of = :run_id AND status = 'pending'
+-- A retry that failed may have been retried itself.
+WITH RECURSIVE later (id) AS (
+  SELECT id FROM runs WHERE retry_of = :run_id
+  UNION ALL
+  SELECT r.id FROM runs r JOIN later ON r.retry_of = later.id
+)
+SELECT {r.runs} FROM later JOIN runs r ON r.id = later.id
+WHERE r.status = 'pending'
+ORDER BY r.scheduled_for, r.id
 
 -- name: overdue_runs
 SELECT {runs} FROM runs
@@ -78,10 +86,27 @@ LIMIT :limit
 SELECT min(deadline_at) FROM runs
 WHERE deadline_at IS NOT NULL AND status IN ('pending', 'running')
 
--- name: runs_since
--- How often a trigger was called in the last minute.
+-- name: fired
+SELECT scheduled_for FROM runs
+WHERE task_id = :task_id AND trigger IN ('schedule', 'once')
+  AND scheduled_for BETWEEN :since AND :until
+
+-- name: forget_skipped_ahead
+DELETE FROM runs
+WHERE task_id = :task_id AND trigger IN ('schedule', 'once') AND status = 'skipped'
+  AND scheduled_for > :now
+
+-- name: shorten_missed
+UPDATE runs SET missed_until = :now
+WHERE task_id = :task_id AND trigger IN ('schedule', 'once') AND status = 'skipped'
+  AND scheduled_for <= :now AND missed_until > :now
+
+-- name: calls_since
+-- How often a trigger was called in the last minute. What lies after now was called before the
+-- clock was set back.
 SELECT count(*) FROM runs
 WHERE task_id = :task_id AND trigger = 'event' AND scheduled_for > :since
+  AND scheduled_for <= :now
 
 -- name: run_around
 -- The entry that answers "why at that time": the last fire at or before it.
@@ -121,18 +146,23 @@ SELECT run_id, id, text, created_at FROM context_blocks WHERE run_id = :run_id O
 -- name: clear_context
 DELETE FROM context_blocks WHERE run_id = :run_id
 
--- name: running_of_agent
--- The oldest run of an agent that was started by a call from outside and is still under way.
-SELECT count(*) FROM runs
-WHERE agent_id = :agent_id AND trigger = 'event' AND status IN ('running', 'waiting')
+-- name: count_triggered
+-- The runs of an agent that a call from outside started and that are under way: from their
+-- delivery on, for the agent may act on what the call brought before it names the run. A retry
+-- has the payload of the first run.
+SELECT count(*) FROM tasks t
+JOIN runs r ON r.task_id = t.id AND r.status IN ('pending', 'running', 'waiting')
+JOIN run_payloads p ON p.run_id = r.id
+WHERE t.agent_id = :agent_id AND (r.status <> 'pending' OR r.delivered_at IS NOT NULL)
 
 -- name: sweep_runs
 -- Ended runs past retention, but never the newest of a task.
 DELETE FROM runs WHERE id IN (
   SELECT r.id FROM runs r
   WHERE r.finished_at <= :before AND r.status NOT IN ('pending', 'running', 'waiting')
-    AND (SELECT count(*) FROM runs n
-         WHERE n.task_id = r.task_id AND (n.scheduled_for, n.id) > (r.scheduled_for, r.id)
-        ) >= :keep
+    AND EXISTS (
+      SELECT 1 FROM runs n
+      WHERE n.task_id = r.task_id AND (n.scheduled_for, n.id) >= (r.scheduled_for, r.id)
+      LIMIT 1 OFFSET :keep)
   LIMIT :limit
 )
