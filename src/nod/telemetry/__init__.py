@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TextIO
@@ -14,7 +13,7 @@ from nod.clock import Clock, SystemClock
 from nod.domain.instant import Instant
 from nod.store.effects import Fact
 from nod.telemetry.lines import QUIET, Line, fact_line, hide, human_line, json_line, level
-from nod.telemetry.logs import setup_logging, wants_colour
+from nod.telemetry.logs import log_stream, setup_logging, wants_colour
 from nod.telemetry.metrics import Metrics
 
 __all__ = ["Telemetry", "setup_logging"]
@@ -37,7 +36,7 @@ class Telemetry:
         calm: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`calm` is awaited before facts are worked on: it returns when there is time for that."""
-        out = sys.stderr if stream is None else stream
+        out = log_stream() if stream is None else stream
         self._json = log_json
         self._calm = calm or _at_once
         self._colour = wants_colour(out)

@@ -15,6 +15,10 @@ from nod.telemetry.lines import Line, field_words, hide, human_line, json_line
 _CHATTY = ("httpx", "httpcore", "uvicorn.access", "websockets", "asyncio")
 
 
+# Where the log goes; one for the whole process, as the standard library's logging is.
+_where: list[TextIO] = []
+
+
 def setup_logging(log_json: bool, stream: TextIO | None = None) -> None:
     """Make structlog and the standard library's logging write to `stream` (standard error).
 
@@ -22,6 +26,7 @@ def setup_logging(log_json: bool, stream: TextIO | None = None) -> None:
     may hold a trigger id, which is a secret.
     """
     out = sys.stderr if stream is None else stream
+    _where[:] = [out]
     render = Renderer(log_json, colour=wants_colour(out))
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -49,6 +54,11 @@ def setup_logging(log_json: bool, stream: TextIO | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+
+
+def log_stream() -> TextIO:
+    """Where `setup_logging` has made the log go; standard error before that."""
+    return _where[0] if _where else sys.stderr
 
 
 def wants_colour(stream: TextIO) -> bool:
