@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.datastructures import State
-from litestar.di import Provide
-from litestar.params import Body, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nod.actions import decisions, tasks
 from nod.api.agent_frames import REST, handle, read_named
-from nod.api.auth import current_agent, require_agent
+from nod.api.auth import Connection, current_agent, require_agent
 from nod.api.paging import next_link, page_size, read_run_cursor, run_cursor
 from nod.api.views import (
     BlockView,
@@ -44,7 +45,7 @@ class Complete(msgspec.Struct):
     """How a run ended."""
 
     status: Literal["completed", "failed"]
-    summary: str = ""
+    summary: str | None = None
     usage: Usage | None = None
 
 
@@ -64,7 +65,7 @@ class OutputText(msgspec.Struct):
 class Reason(msgspec.Struct):
     """Why a task is paused."""
 
-    reason: str = ""
+    reason: str | None = None
 
 
 class RunId(msgspec.Struct):
@@ -117,10 +118,10 @@ class Why(msgspec.Struct):
     run: RunView | None
 
 
-def _interactive(agent: Agent) -> Agent:
-    if agent.kind != "interactive":
+async def _require_interactive(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard behind `require_agent`: the agent has tasks. Raises Forbidden."""
+    if connection.scope["user"].kind != "interactive":
         raise Forbidden("an approval_only agent has no tasks; create an interactive agent for them")
-    return agent
 
 
 def _via(nod: Nod, agent: Agent, run_id: str) -> Channel:
@@ -133,46 +134,57 @@ class AgentTasks(Controller):
 
     path = "/api/agent/tasks"
     tags = ("Agent: tasks",)
-    guards = [require_agent]  # noqa: RUF012 - the framework's way
+    guards = [require_agent, _require_interactive]  # noqa: RUF012 - the framework's way
     dependencies = {"agent": Provide(current_agent)}  # noqa: RUF012 - the framework's way
 
     @get()
-    async def list_tasks(self, nod: Nod, agent: Agent) -> list[TaskView]:
+    async def list_tasks(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent]
+    ) -> list[TaskView]:
         """All tasks of the agent."""
-        owner = _interactive(agent).id
-        found = await nod.store.read(lambda tx: tx.tasks.of_agent(owner))
+        found = await nod.store.read(lambda tx: tx.tasks.of_agent(agent.id))
         return [task_view(task) for task in found]
 
     @post(status_code=200)
-    async def create_task(self, nod: Nod, agent: Agent, data: TaskFields) -> TaskView:
+    async def create_task(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], data: JSONBody[TaskFields]
+    ) -> TaskView:
         """Make a task: a cron expression, "once" with run_at, or "event"."""
         task = await nod.store.write(lambda tx: tasks.create(tx, nod.vault, agent, data, "agent"))
         return task_view(task)
 
     @get("/due")
-    async def due(self, nod: Nod, agent: Agent) -> list[DueTask]:
+    async def due(self, nod: NamedDependency[Nod], agent: NamedDependency[Agent]) -> list[DueTask]:
         """Tasks with a run that is due and that nobody has been given. Changes nothing."""
-        owner = _interactive(agent).id
-        found = await nod.store.read(lambda tx: tx.runs.due_tasks(owner, tx.now))
+        found = await nod.store.read(lambda tx: tx.runs.due_tasks(agent.id, tx.now))
         return [
             DueTask(each.id, each.name, each.prompt, each.schedule, each.trigger_type, each.enabled)
             for each in found
         ]
 
     @get("/triggers/pending")
-    async def pending_triggers(self, nod: Nod, agent: Agent) -> list[PendingTrigger]:
+    async def pending_triggers(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent]
+    ) -> list[PendingTrigger]:
         """Trigger events that wait. Each is handed out once, and again if it is not taken up."""
-        owner = _interactive(agent)
-        found = await nod.store.write(lambda tx: attempts.hand_out_triggers(tx, owner))
+        found = await nod.store.write(lambda tx: attempts.hand_out_triggers(tx, agent))
         return [_pending(each) for each in found]
 
     @get("/{task_id:str}")
-    async def get_task(self, nod: Nod, agent: Agent, task_id: str) -> TaskView:
+    async def get_task(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
+    ) -> TaskView:
         """One task."""
         return task_view(await nod.store.read(lambda tx: tasks.get_own(tx, agent, task_id)))
 
     @patch("/{task_id:str}")
-    async def update_task(self, nod: Nod, agent: Agent, task_id: str, data: TaskFields) -> TaskView:
+    async def update_task(
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        task_id: FromPath[str],
+        data: JSONBody[TaskFields],
+    ) -> TaskView:
         """Change what is given. A change of the schedule computes the next fire anew."""
         changed = await nod.store.write(
             lambda tx: tasks.update(tx, nod.vault, agent, task_id, data)
@@ -180,40 +192,46 @@ class AgentTasks(Controller):
         return task_view(changed)
 
     @delete("/{task_id:str}", status_code=204)
-    async def delete_task(self, nod: Nod, agent: Agent, task_id: str) -> None:
+    async def delete_task(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
+    ) -> None:
         """Remove the task and cancel its runs under way."""
         await nod.store.write(lambda tx: tasks.remove(tx, agent, task_id))
 
     @post("/{task_id:str}/pause", status_code=200)
     async def pause_task(
         self,
-        nod: Nod,
-        agent: Agent,
-        task_id: str,
-        data: Annotated[Reason | None, Body()] = None,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        task_id: FromPath[str],
+        data: JSONBody[Reason | None] = None,
     ) -> TaskView:
         """Let its fires pass, each recorded with the reason, until it is resumed."""
-        reason = "" if data is None else data.reason
+        reason = "" if data is None else data.reason or ""
         return task_view(await nod.store.write(lambda tx: tasks.pause(tx, agent, task_id, reason)))
 
     @post("/{task_id:str}/resume", status_code=200)
-    async def resume_task(self, nod: Nod, agent: Agent, task_id: str) -> TaskView:
+    async def resume_task(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
+    ) -> TaskView:
         """Let it fire again, from now on."""
         return task_view(await nod.store.write(lambda tx: tasks.resume(tx, agent, task_id)))
 
     @post("/{task_id:str}/rotate-trigger", status_code=200)
-    async def rotate_trigger(self, nod: Nod, agent: Agent, task_id: str) -> TaskView:
+    async def rotate_trigger(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
+    ) -> TaskView:
         """Give an event task a new trigger_id; the old one stops at once."""
         return task_view(await nod.store.write(lambda tx: tasks.rotate_trigger(tx, agent, task_id)))
 
     @get("/{task_id:str}/runs")
     async def list_runs(
         self,
-        nod: Nod,
-        agent: Agent,
-        task_id: str,
-        limit: int | None = None,
-        cursor: str | None = None,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        task_id: FromPath[str],
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
     ) -> Response[list[RunView]]:
         """The task's runs, newest first, also the fires that did not run."""
         size, before = page_size(limit, nod.limits), read_run_cursor(cursor)
@@ -231,7 +249,11 @@ class AgentTasks(Controller):
 
     @get("/{task_id:str}/why")
     async def why(
-        self, nod: Nod, agent: Agent, task_id: str, at: Annotated[str, Parameter(query="at")]
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        task_id: FromPath[str],
+        at: FromQuery[str],
     ) -> Why:
         """What happened at a time: RFC 3339, or a time of day of the last 24 hours (09:00)."""
 
@@ -243,11 +265,13 @@ class AgentTasks(Controller):
         return Why(sentence, None if run is None else run_view(run, run.summary))
 
     @post("/{task_id:str}/run/start", status_code=200)
-    async def start_run(self, nod: Nod, agent: Agent, task_id: str) -> RunId:
+    async def start_run(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
+    ) -> RunId:
         """Take up the oldest run that waits on the task, or make one if none waits."""
 
         async def start(tx: Tx) -> Run:
-            task: Task = await tasks.get_own(tx, _interactive(agent), task_id)
+            task: Task = await tasks.get_own(tx, agent, task_id)
             return await settle.start(tx, agent, task)
 
         run = await nod.store.write(start)
@@ -277,11 +301,13 @@ class AgentRuns(Controller):
 
     path = "/api/agent/tasks/runs/{run_id:str}"
     tags = ("Agent: runs",)
-    guards = [require_agent]  # noqa: RUF012 - the framework's way
+    guards = [require_agent, _require_interactive]  # noqa: RUF012 - the framework's way
     dependencies = {"agent": Provide(current_agent)}  # noqa: RUF012 - the framework's way
 
     @get()
-    async def get_run(self, nod: Nod, agent: Agent, run_id: str) -> RunView:
+    async def get_run(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], run_id: FromPath[str]
+    ) -> RunView:
         """The run; `summary` is its full deliverable. Looking changes nothing."""
 
         async def look(tx: Tx) -> RunView:
@@ -291,25 +317,43 @@ class AgentRuns(Controller):
         return await nod.store.read(look)
 
     @post("/complete", status_code=200)
-    async def complete(self, nod: Nod, agent: Agent, run_id: str, data: Complete) -> Ended:
+    async def complete(
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        run_id: FromPath[str],
+        data: JSONBody[Complete],
+    ) -> Ended:
         """Report the result. The same report again answers the same."""
         via = _via(nod, agent, run_id)
         run = await nod.store.write(
             lambda tx: settle.complete(
-                tx, agent, run_id, data.status, data.summary, data.usage, via
+                tx, agent, run_id, data.status, data.summary or "", data.usage, via
             )
         )
         return Ended(run.status, run.id)
 
     @put("/output", status_code=200, request_max_body_size=_BIG)
-    async def put_output(self, nod: Nod, agent: Agent, run_id: str, data: OutputText) -> Ended:
+    async def put_output(
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        run_id: FromPath[str],
+        data: JSONBody[OutputText],
+    ) -> Ended:
         """Set the full deliverable, Markdown, before or after completion."""
         via = _via(nod, agent, run_id)
         run = await nod.store.write(lambda tx: settle.put_output(tx, agent, run_id, data.text, via))
         return Ended(run.status, run.id)
 
     @post("/context", status_code=200)
-    async def add_context(self, nod: Nod, agent: Agent, run_id: str, data: ContextText) -> BlockId:
+    async def add_context(
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        run_id: FromPath[str],
+        data: JSONBody[ContextText],
+    ) -> BlockId:
         """Append a block to the scratchpad."""
         if data.run_id != run_id:
             raise InvalidInput(f"run_id in the body must be the path's, {run_id}")
@@ -320,7 +364,9 @@ class AgentRuns(Controller):
         return BlockId("ok", block.id)
 
     @get("/context")
-    async def get_context(self, nod: Nod, agent: Agent, run_id: str) -> Blocks:
+    async def get_context(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], run_id: FromPath[str]
+    ) -> Blocks:
         """The scratchpad, the oldest block first. Reading it takes the run up."""
         via = _via(nod, agent, run_id)
         blocks = await nod.store.write(lambda tx: settle.context(tx, agent, run_id, via))
@@ -337,7 +383,10 @@ class AgentEvents(Controller):
 
     @post(status_code=200, request_max_body_size=_BIG)
     async def say(
-        self, nod: Nod, agent: Agent, request: Request[Any, Any, State]
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        request: Request[Any, Any, State],
     ) -> dict[str, str]:
         """A message, decision, task_proposal, alert, processing_start or processing_stop."""
         raw = await request.body()
@@ -347,7 +396,11 @@ class AgentEvents(Controller):
 
     @get()
     async def feed(
-        self, nod: Nod, agent: Agent, after: str | None = None, wait_s: int = 0
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        after: FromQuery[str | None] = None,
+        wait_s: FromQuery[int] = 0,
     ) -> list[msgspec.Raw]:
         """Events after one that is known, else those nobody has acknowledged; waits for one."""
         _check_wait(wait_s, nod.limits)
@@ -366,7 +419,9 @@ class AgentEvents(Controller):
         return await _wait(nod, agent.id, wait_s, look, bool)
 
     @post("/{event_id:str}/ack", status_code=200)
-    async def acknowledge(self, nod: Nod, agent: Agent, event_id: str) -> dict[str, str]:
+    async def acknowledge(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], event_id: FromPath[str]
+    ) -> dict[str, str]:
         """The agent has the event."""
         for socket in nod.sockets.of(agent.id):
             nod.deliverer.acknowledged(socket, event_id)
@@ -384,7 +439,11 @@ class AgentDecisions(Controller):
 
     @get("/{decision_id:str}")
     async def get_decision(
-        self, nod: Nod, agent: Agent, decision_id: str, wait_s: int = 0
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        decision_id: FromPath[str],
+        wait_s: FromQuery[int] = 0,
     ) -> dict[str, Any]:
         """The decision; with wait_s, once it is answered or that many seconds have passed."""
         _check_wait(wait_s, nod.limits)
@@ -408,13 +467,13 @@ class AgentSchedule(Controller):
     @get("/preview")
     async def preview(
         self,
-        nod: Nod,
-        agent: Agent,
-        schedule: str,
-        timezone: str | None = None,
-        from_: Annotated[str | None, Parameter(query="from")] = None,
-        count: int = 5,
-        run_at: str | None = None,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        schedule: FromQuery[str],
+        timezone: FromQuery[str | None] = None,
+        from_: Annotated[str | None, QueryParameter(name="from")] = None,
+        count: FromQuery[int] = 5,
+        run_at: FromQuery[str | None] = None,
     ) -> PreviewView:
         """When a schedule fires next, in words and in times."""
         if not 1 <= count <= nod.limits.page_items:
