@@ -208,9 +208,7 @@ async def test_an_error_about_a_run_says_which_and_how_it_stands(
     assert "not wanted any more" in answer["detail"]
 
 
-async def test_another_agents_run_is_not_told_about(
-    nod: InProcess, peer: Peer
-) -> None:
+async def test_another_agents_run_is_not_told_about(nod: InProcess, peer: Peer) -> None:
     task = await nod.add_task(await nod.add_agent("Bob"))
     (run_id,) = await nod.fire(task)
     await peer.send(type="agent_heartbeat", task_run_id=run_id)

@@ -21,8 +21,9 @@ from nod.config import load
 from nod.delivery.address_guard import AddressGuard, parse_networks
 from nod.domain.limits import Limits
 from nod.domain.model import Delivery, Event, Run, Task
+from nod.domain.runs import make_run
 from nod.domain.task_fields import TaskFields
-from nod.engine.fire import run_now
+from nod.engine.outbox import make_run_event, put
 from nod.server import Server, listen, make_server, port_of
 from nod.store.store import Tx
 
@@ -126,7 +127,11 @@ class InProcess:
         """Runs of the task at once, in one transaction; their ids in order."""
 
         async def make(tx: Tx) -> list[str]:
-            return [(await run_now(tx, task)).id for _ in range(count)]
+            runs = [make_run(task, tx.now, tx.now, "manual") for _ in range(count)]
+            await tx.runs.insert(runs)
+            for run in runs:
+                await put(tx, make_run_event(tx.now, task, run, tx.limits))
+            return [run.id for run in runs]
 
         return await self.nod.store.write(make)
 
