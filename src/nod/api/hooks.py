@@ -14,6 +14,7 @@ import msgspec
 from litestar import MediaType, Request, Response, post
 from litestar.datastructures import State
 from litestar.openapi import ResponseSpec
+from litestar.params import FromPath
 
 from nod.app import Nod
 from nod.domain import inbound
@@ -62,7 +63,9 @@ class Inbound:
         202: ResponseSpec(Accepted, generate_examples=False, description="The run is stored"),
     },
 )
-async def call_trigger(trigger_id: str, request: Request[Any, Any, State]) -> Response[Any]:
+async def call_trigger(
+    trigger_id: FromPath[str], request: Request[Any, Any, State]
+) -> Response[Any]:
     """Fires the task with this trigger. Any body up to 1 MiB; it reaches the agent as `payload`.
 
     A call that repeats an Idempotency-Key, webhook-id, X-GitHub-Delivery or Stripe event id within

@@ -268,12 +268,10 @@ class Chat:
         await self._db.many("insert_activity", [row(line)])
         return line
 
-    async def activity_of(
-        self, owner_id: str, agent_id: str | None, limit: int, before: int = NEWEST
-    ) -> list[Activity]:
-        """What happened with a person's agents, newest first, those with a seq below `before`."""
+    async def activity_of(self, agent_id: str, limit: int, before: int = NEWEST) -> list[Activity]:
+        """What happened with an agent, newest first, those with a seq below `before`."""
         found = await self._db.all(
-            "activity_of_owner", owner_id=owner_id, agent_id=agent_id, before=before, limit=limit
+            "activity_of_agent", agent_id=agent_id, before=before, limit=limit
         )
         return [Activity(*each) for each in found]
 

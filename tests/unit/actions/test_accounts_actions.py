@@ -112,6 +112,7 @@ async def test_agents_added_before_any_account_belong_to_the_first_one(tmp_path:
 
 async def test_new_agents_go_to_the_person_named_else_to_the_first(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
+        world.clock.advance(1)
         ada = await add(world, "ada@example.org")
         owner = accounts.owner_of_new_agents
         named = await world.store.write(lambda tx: owner(tx, "ADA@example.org"))

@@ -93,9 +93,12 @@ WHERE id = :id AND status = 'pending'
 UPDATE decisions SET warn_at = :warn_at WHERE id = :decision_id AND status = 'pending'
 
 -- name: decisions_due
--- Those that expire now, and those whose person is to be warned.
+-- Those that expire now, and those whose person is to be warned. Two queries, so that each uses
+-- its index.
+SELECT {decisions} FROM decisions WHERE status = 'pending' AND expires_at <= :now
+UNION
 SELECT {decisions} FROM decisions
-WHERE status = 'pending' AND (expires_at <= :now OR warn_at <= :now)
+WHERE status = 'pending' AND warn_at IS NOT NULL AND warn_at <= :now
 ORDER BY expires_at
 LIMIT :limit
 
@@ -109,11 +112,10 @@ SELECT min(at) FROM (
 -- name: insert_activity
 INSERT INTO activity ({new_activity}) VALUES ({values_of_activity})
 
--- name: activity_of_owner
-SELECT {x.activity} FROM activity x JOIN agents a ON a.id = x.agent_id
-WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL AND x.seq < :before
-  AND (CAST(:agent_id AS TEXT) IS NULL OR x.agent_id = :agent_id)
-ORDER BY x.seq DESC
+-- name: activity_of_agent
+SELECT {activity} FROM activity
+WHERE agent_id = :agent_id AND seq < :before
+ORDER BY seq DESC
 LIMIT :limit
 
 -- name: sweep_activity
