@@ -89,7 +89,7 @@ WHERE id = :event_id AND state = :expected
 -- The agent has a working webhook now: what waits for it is tried.
 UPDATE events SET attempt_at = CASE
   WHEN not_before > :now THEN not_before ELSE :now END
-WHERE agent_id = :agent_id AND state = 'pending' AND attempt_at IS NULL
+WHERE agent_id = :agent_id AND state = 'pending'
 
 -- name: webhook_closed
 UPDATE events SET attempt_at = NULL WHERE agent_id = :agent_id AND state = 'pending'
