@@ -111,9 +111,9 @@ class Runs:
         await self._db.run("forget_skipped_ahead", task_id=task_id, now=now)
         await self._db.run("shorten_missed", task_id=task_id, now=now)
 
-    async def count_calls(self, task_id: str, since: Instant, now: Instant) -> int:
-        """How often the task was triggered from outside since a time."""
-        found = await self._db.one("calls_since", task_id=task_id, since=since, now=now)
+    async def count_calls(self, task_id: str, since: Instant, now: Instant, most: int) -> int:
+        """How often the task was triggered from outside since a time, counted up to `most`."""
+        found = await self._db.one("calls_since", task_id=task_id, since=since, now=now, most=most)
         return 0 if found is None else int(found[0])
 
     async def count_triggered(self, agent_id: str) -> int:

@@ -104,9 +104,12 @@ WHERE task_id = :task_id AND trigger IN ('schedule', 'once') AND status = 'skipp
 -- name: calls_since
 -- How often a trigger was called in the last minute. What lies after now was called before the
 -- clock was set back.
-SELECT count(*) FROM runs
-WHERE task_id = :task_id AND trigger = 'event' AND scheduled_for > :since
-  AND scheduled_for <= :now
+SELECT count(*) FROM (
+  SELECT 1 FROM runs
+  WHERE task_id = :task_id AND trigger = 'event' AND scheduled_for > :since
+    AND scheduled_for <= :now
+  LIMIT :most
+) AS calls
 
 -- name: run_around
 -- The entry that answers "why at that time": the last fire at or before it.
