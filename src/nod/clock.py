@@ -1,6 +1,7 @@
 """Time, read nowhere else. Wall time decides schedules, monotonic time decides timeouts."""
 
 import asyncio
+import math
 import time
 from typing import Protocol
 
@@ -23,7 +24,11 @@ class Clock(Protocol):
         ...
 
     async def wait(self, woken: asyncio.Event, until: Instant | None) -> None:
-        """Return when `woken` is set or wall time reaches `until` (None: only when woken)."""
+        """Return when `woken` is set or wall time reaches `until` (None: only when woken).
+
+        A wall clock that is set back does not make the wait longer: it ends when as much time has
+        passed as it was to take.
+        """
         ...
 
 
@@ -37,7 +42,10 @@ class SystemClock:
         return time.monotonic()
 
     async def wait(self, woken: asyncio.Event, until: Instant | None) -> None:
-        while not woken.is_set() and (until is None or self.now() < until):
+        end = math.inf if until is None else self.monotonic() + (until - self.now()) / SECOND
+        while (
+            not woken.is_set() and self.monotonic() < end and (until is None or self.now() < until)
+        ):
             left = _LOOK_S if until is None else min(_LOOK_S, (until - self.now()) / SECOND)
             try:
                 await asyncio.wait_for(woken.wait(), max(left, 0.0005))

@@ -1,6 +1,7 @@
 """A clock that stands still until a test turns it; the same interface as the real one."""
 
 import asyncio
+import math
 
 from nod.domain.instant import SECOND, Instant
 
@@ -38,7 +39,8 @@ class FakeClock:
             sleeper.set()
 
     async def wait(self, woken: asyncio.Event, until: Instant | None) -> None:
-        while not woken.is_set() and (until is None or self._now < until):
+        end = math.inf if until is None else self._monotonic + (until - self._now) / SECOND
+        while not woken.is_set() and self._monotonic < end and (until is None or self._now < until):
             turned = asyncio.Event()
             self._sleepers.add(turned)
             waits = [asyncio.ensure_future(each.wait()) for each in (woken, turned)]
