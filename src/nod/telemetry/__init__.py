@@ -73,19 +73,20 @@ class Telemetry:
         if self._counting is not None:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
-            self._counting = None
         while self._facts:
             self._count_some()
         if self._writing is not None:
             await self._writing
 
     async def _count_all(self) -> None:
-        await asyncio.sleep(_PAUSE_S)
-        await self._calm()
-        while self._facts:
-            self._count_some()
-            await asyncio.sleep(0)
-        self._counting = None
+        try:
+            await asyncio.sleep(_PAUSE_S)
+            await self._calm()
+            while self._facts:
+                self._count_some()
+                await asyncio.sleep(0)
+        finally:
+            self._counting = None
 
     def _count_some(self) -> None:
         """Count a chunk of facts, and hand its lines on as one text."""

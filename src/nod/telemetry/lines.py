@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from nod.domain.instant import SECOND, Instant, to_datetime
+from nod.domain.instant import SECOND, Instant, rfc3339, to_datetime
 from nod.domain.words import duration_words
 from nod.store.effects import Fact
 
@@ -93,7 +93,7 @@ def fact_line(fact: Fact) -> Line:
 def field_words(fields: Fields) -> str:
     """Fields as `name=value`, those without a value left out."""
     shown = hidden_fields(fields).items()
-    return "  ".join(f"{name}={_short(value)}" for name, value in shown if value is not None)
+    return "  ".join(f"{name}={_value(name, value)}" for name, value in shown if value is not None)
 
 
 def _timestamp(at: Instant) -> str:
@@ -157,6 +157,12 @@ _SAID: dict[str, Callable[[Fields], str]] = {
     "webhook_disabled": _reason,
     "webhook_recovered": _reason,
 }
+
+
+def _value(name: str, value: Any) -> str:
+    if name.endswith("_at") and isinstance(value, int):
+        return rfc3339(value)
+    return _short(value)
 
 
 def _short(value: Any) -> str:

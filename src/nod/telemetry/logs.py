@@ -11,8 +11,10 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from nod.clock import Clock, SystemClock
 from nod.telemetry.lines import Line, field_words, hide, human_line, json_line
 
-# These tell at the level of information what nobody asked for, addresses with tokens included.
-_CHATTY = ("httpx", "httpcore", "uvicorn.access", "websockets", "asyncio")
+# These tell at the level of information what nobody asked for: each connection of each agent,
+# and addresses with tokens in them.
+_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_CHATTY = (*_UVICORN, "httpx", "httpcore", "websockets", "asyncio")
 
 
 # Where the log goes; one for the whole process, as the standard library's logging is.
@@ -51,7 +53,7 @@ def setup_logging(log_json: bool, stream: TextIO | None = None) -> None:
     root.setLevel(logging.INFO)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in _UVICORN:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
 
