@@ -197,8 +197,9 @@ class Heard(io.StringIO):
         self._loop = asyncio.get_running_loop()
 
     def write(self, text: str, /) -> int:
+        written = super().write(text)
         self._loop.call_soon_threadsafe(self.written.set)
-        return super().write(text)
+        return written
 
 
 async def test_facts_wait_until_there_is_time_for_them() -> None:
