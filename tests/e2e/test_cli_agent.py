@@ -205,7 +205,7 @@ def test_help_lists_every_command_without_importing_one(shell: Shell) -> None:
         "print([name for name in sys.modules if name.startswith(('httpx', 'nod.domain'))])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    for command in ("serve", "demo", "users", "agents", "tasks", "work", "cron", "mcp"):
+    for command in ("serve", "demo", "users", "agents", "tasks", "work", "cron"):
         assert f"\n  {command} " in told.stdout
     assert told.stdout.endswith("[]\n")
     assert shell.run("--version").stdout.startswith("nod, version ")
