@@ -202,7 +202,7 @@ def _in_words(text: str, what: str) -> str:
     """A sentence for what msgspec says, such as "Expected `str`, got `int` - at `$.name`"."""
     found = _AT.match(text)
     if found is None:
-        return _say(text, "")
+        return _say(text, "", what)
     path = "a value in the body" if found["path"] == "[...]" else found["path"]
     where = f"a key of {path or 'the body'}" if found["key"] else path
     return _say(found["text"], where, what)
