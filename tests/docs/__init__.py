@@ -1,0 +1,1 @@
+"""The documentation held to the program: what it lists exists, what it shows runs."""
