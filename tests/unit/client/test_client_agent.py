@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from conftest import Call, Reply, Scripted, Socket
 from websockets.server import ServerProtocol
 
 from nod import Agent, AuthError, ConnectError
 from nod.client import agent as agent_module
 from nod.client import link
+from support.scripted import Call, Reply, Scripted, Socket
 
 DUE = {
     "type": "task_due",

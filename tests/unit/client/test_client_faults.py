@@ -5,10 +5,10 @@ import socket
 
 import httpx
 import pytest
-from conftest import Call, Reply, Scripted
 
 from nod import AsyncClient, AuthError, Client, ConnectError, RateLimited, ServerError
 from nod.client import conversation
+from support.scripted import Call, Reply, Scripted
 
 
 @pytest.fixture(autouse=True)
