@@ -108,7 +108,7 @@ async def complete(
 
 async def activity(world: World) -> list[Activity]:
     """What the person is shown, the oldest first."""
-    found = await world.store.read(lambda tx: tx.chat.activity_of(world.owner.id, None, 1000))
+    found = await world.store.read(lambda tx: tx.chat.activity_of(world.agent.id, 1000))
     return found[::-1]
 
 

@@ -23,13 +23,14 @@ ORDER BY scheduled_for, id
 -- What `run/start` takes up: the oldest run of the task, but no retry whose time has not come.
 SELECT {runs} FROM runs
 WHERE task_id = :task_id AND status = 'pending' AND (trigger <> 'retry' OR scheduled_for <= :now)
-ORDER BY scheduled_for, id
+ORDER BY scheduled_for, (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
 
 -- name: next_queued_run
+-- First in, first out: the outbox counts, where several calls came within one millisecond.
 SELECT {runs} FROM runs
 WHERE task_id = :task_id AND status = 'pending' AND queued
-ORDER BY scheduled_for, id
+ORDER BY (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
 
 -- name: due_for_polling
