@@ -21,7 +21,8 @@ from nod.store.store import Tx
 Outcome = Literal["completed", "failed"]
 # As high as a number in JSON is exact everywhere (RFC 8259, section 6).
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-Cost = Annotated[float, msgspec.Meta(ge=0)]
+# The upper end keeps infinity out, which JSON could not give back.
+Cost = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 @dataclass(frozen=True, slots=True)
