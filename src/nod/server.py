@@ -15,7 +15,7 @@ from litestar.di import Provide
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from nod.api import agent, health, hooks, user
+from nod.api import agent, docs, health, hooks, user
 from nod.api.auth import provide_nod
 from nod.api.problems import handlers
 from nod.api.socket import PATH, STATE_KEY, AgentSockets, Message, Receive, Send
@@ -46,6 +46,7 @@ class Doors:
             state=State({"nod": nod}),
             dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
             exception_handlers=handlers,
+            openapi_config=docs.openapi_config(),
             request_max_body_size=nod.limits.body_bytes,
             logging_config=None,  # telemetry/ has set it up
         )
