@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from bench.sample import Sample
@@ -90,16 +93,36 @@ def one_run(measurement: Measurement, contestant: Contestant) -> Sample:
         *("--jobs", str(measurement.jobs), "--callers", str(measurement.callers)),
         *("--target", contestant.target(), *contestant.options),
     ]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE_S, check=True
-        )
-    except subprocess.TimeoutExpired:
-        raise NotMeasuredError(f"not done within {PATIENCE_S:.0f} s") from None
-    except subprocess.CalledProcessError as error:
-        raise NotMeasuredError(last_line(error.stderr)) from None
-    figures: dict[str, float] = json.loads(last_line(done.stdout))
+    status, said, complained = ran(command)
+    if status != 0:
+        raise NotMeasuredError(last_line(complained))
+    figures: dict[str, float] = json.loads(last_line(said))
     return figures
+
+
+def ran(command: Sequence[str]) -> tuple[int, str, str]:
+    """Run a command: its status, standard output and standard error.
+
+    It leads a group of processes, which ends with it: no server of its own outlives it.
+
+    Raises:
+        NotMeasuredError: it took too long.
+    """
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            said, complained = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise NotMeasuredError(f"not done within {PATIENCE_S:.0f} s") from None
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, said, complained
 
 
 def last_line(text: str) -> str:

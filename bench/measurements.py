@@ -92,7 +92,8 @@ def throughput(contestants: Sequence[Contestant], calls: int) -> Measurement:
         jobs=calls,
         callers=32,
         notes=[
-            "Nod: calls over HTTP; completed when the agent's call that ends the run is answered.",
+            "Nod: calls over HTTP, each pushed to its agent and acknowledged by it at once; completed when\n"
+            "the agent's own HTTP call that ends the run has been answered.",
             "Peers: calls within the process; completed when the job has started.",
         ],
     )

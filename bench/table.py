@@ -11,7 +11,7 @@ from bench.contest import Column, Measurement, Outcome
 def rendered(measurement: Measurement, outcomes: Mapping[str, Outcome]) -> str:
     """The measurement's table with its title above and its notes below."""
     runs = max((len(outcome.samples) for outcome in outcomes.values()), default=0)
-    heading = f"{measurement.title}; median (least to most) of {runs}"
+    heading = f"{measurement.title}; median (least-most) of {runs}"
     rows = [["", *(column.heading for column in measurement.columns)]]
     failures = []
     for name, outcome in outcomes.items():
@@ -31,7 +31,7 @@ def cell(column: Column, outcome: Outcome) -> str:
     middle, least, most = (
         f"{value:,.{column.decimals}f}" for value in (median(values), min(values), max(values))
     )
-    return middle if least == most else f"{middle} ({least} to {most})"
+    return middle if least == most else f"{middle} ({least}-{most})"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
