@@ -71,6 +71,8 @@ async def _demo(settings: Settings) -> None:
         await nod.start()
         try:
             world = await prepare(nod)
+            # Whoever tries at once what is printed waits a moment, and is not refused.
+            listener.listen()
             _introduce(nod, world, url)
             await _serve(nod, world, url, listener)
         finally:
