@@ -43,6 +43,11 @@ def contestants(databases: Databases, directory: Path) -> list[Contestant]:
     return [one for one in everyone if one.module != "bench.peers.oban" or installed("oban")]
 
 
+def absent() -> list[str]:
+    """Who is left out, and why."""
+    return [] if installed("oban") else ["Oban for Python is left out: it needs Python 3.12."]
+
+
 def installed(module: str) -> bool:
     """Whether this Python has the module."""
     return importlib.util.find_spec(module) is not None
@@ -65,7 +70,7 @@ def herd(contestants: Sequence[Contestant], jobs: int) -> Measurement:
         contestants=contestants,
         jobs=jobs,
         callers=100,
-        notes=[PEERS_NOTE, "Nod's agents are 100, each on a connection of its own."],
+        notes=[PEERS_NOTE, *absent(), "Nod's agents are 100, each on a connection of its own."],
     )
 
 
@@ -78,7 +83,7 @@ def trigger(contestants: Sequence[Contestant], calls: int) -> Measurement:
         contestants=contestants,
         jobs=calls,
         callers=1,
-        notes=[PEERS_NOTE],
+        notes=[PEERS_NOTE, *absent()],
     )
 
 
@@ -92,9 +97,10 @@ def throughput(contestants: Sequence[Contestant], calls: int) -> Measurement:
         jobs=calls,
         callers=32,
         notes=[
-            "Nod: calls over HTTP, each pushed to its agent and acknowledged by it at once; completed when\n"
-            "the agent's own HTTP call that ends the run has been answered.",
+            "Nod: calls over HTTP, each pushed to its agent and acknowledged by it meanwhile;",
+            "completed when the agent's own HTTP call that ends the run has been answered.",
             "Peers: calls within the process; completed when the job has started.",
+            *absent(),
         ],
     )
 
