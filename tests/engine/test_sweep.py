@@ -71,7 +71,7 @@ async def test_a_run_that_has_not_ended_is_kept(tmp_path: Path, keep: int) -> No
 async def test_old_events_activity_and_keys_go_too(world: World) -> None:
     task = await world.task("event")
     first = await called(world, task)
-    await call(world, task, "key")
+    second = await world.run((await call(world, task, "key")).run_id)
     await complete(world, first)
     await world.store.write(
         lambda tx: tx.chat.add_activity(world.agent.id, "alert", "A", "", None, None, tx.now)
@@ -84,4 +84,4 @@ async def test_old_events_activity_and_keys_go_too(world: World) -> None:
     known = await world.store.read(lambda tx: tx.tasks.trigger_call(task.id, "key", 0))
     assert known is None
     # What waits to be delivered is never old.
-    assert [event.state for event in await events(world, await newest(world, task))] == ["pending"]
+    assert [event.state for event in await events(world, second)] == ["pending"]

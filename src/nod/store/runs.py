@@ -26,13 +26,6 @@ class Delivered(NamedTuple):
     id: str
 
 
-class Renewal(NamedTuple):
-    """A run that showed a sign of life, in the order of the statement's values."""
-
-    at: Instant
-    id: str
-
-
 class Runs:
     """The verbs on runs."""
 
@@ -82,9 +75,6 @@ class Runs:
 
     async def mark_delivered(self, runs: Sequence[Delivered]) -> None:
         await self._db.many("mark_delivered", runs)
-
-    async def renew(self, renewals: Sequence[Renewal]) -> None:
-        await self._db.many("renew_deadline", renewals)
 
     async def unfinished_retries(self, run_id: str) -> list[Run]:
         """Retries of the run, and retries of those, that the agent has not taken up."""

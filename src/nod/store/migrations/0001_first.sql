@@ -165,6 +165,9 @@ CREATE INDEX events_waiting ON events (agent_id, seq)
   WHERE state IN ('held', 'pending', 'polled');
 CREATE INDEX events_attempt ON events (attempt_at)
   WHERE state = 'pending' AND attempt_at IS NOT NULL;
+-- Those that have to wait: retries, and what a person sends again.
+CREATE INDEX events_release ON events (not_before)
+  WHERE state = 'pending' AND not_before > created_at;
 CREATE INDEX events_expiry ON events (expires_at)
   WHERE state IN ('held', 'pending') AND expires_at IS NOT NULL;
 CREATE INDEX events_by_run ON events (run_id) WHERE run_id IS NOT NULL;

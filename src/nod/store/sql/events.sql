@@ -33,7 +33,8 @@ ORDER BY e.seq
 LIMIT :limit
 
 -- name: agents_to_attempt
-SELECT DISTINCT agent_id FROM events
+-- The empty text keeps SQLite from walking all events in the order of their agents.
+SELECT DISTINCT agent_id || '' FROM events
 WHERE state = 'pending' AND attempt_at <= :now
 
 -- name: due_attempts
@@ -55,11 +56,12 @@ WHERE state = 'pending' AND attempt_at > :now
 -- name: next_release_at
 -- The next retry of a run that becomes due for an agent without a webhook.
 SELECT min(not_before) FROM events
-WHERE state = 'pending' AND not_before > :now
+WHERE state = 'pending' AND not_before > created_at AND not_before > :now
 
 -- name: agents_released
-SELECT DISTINCT agent_id FROM events
-WHERE state = 'pending' AND not_before > :since AND not_before <= :now
+SELECT DISTINCT agent_id || '' FROM events
+WHERE state = 'pending' AND not_before > created_at
+  AND not_before > :since AND not_before <= :now
 
 -- name: settle_events
 UPDATE events SET state = :state, channel = :channel, settled_at = :at, attempt_at = NULL,

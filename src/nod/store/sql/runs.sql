@@ -60,12 +60,6 @@ UPDATE runs SET
   last_deadline_at = :last_deadline_at
 WHERE id = :id AND status = 'pending' AND delivered_at IS NULL
 
--- name: renew_deadline
-UPDATE runs SET deadline_at = CASE
-  WHEN :at + timeout_s * 1000 < last_deadline_at THEN :at + timeout_s * 1000
-  ELSE last_deadline_at END
-WHERE id = :id AND status = 'running'
-
 -- name: unfinished_retries
 -- A retry that failed may have been retried itself.
 WITH RECURSIVE later (id) AS (

@@ -1,0 +1,135 @@
+"""Every fire has exactly one entry, whatever the schedule, the policies, crashes and clocks."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nod.actions import tasks
+from nod.domain.instant import MINUTE, SECOND, Instant
+from nod.domain.limits import Limits
+from nod.domain.model import Run, Task
+from nod.domain.schedule import fires, spread_offset_s
+from nod.engine.fire import fire_due
+from nod.store.store import Tx
+from support.clock import MONDAY_9, FakeClock
+from support.steps import complete, rescue
+from support.world import World, open_world
+
+
+class _CrashError(Exception):
+    """The process dies before the commit."""
+
+
+async def _crash(tx: Tx) -> None:
+    await fire_due(tx)
+    raise _CrashError
+
+
+async def _fire(world: World) -> None:
+    await world.store.write(fire_due)
+
+
+async def _step(world: World, task: Task, what: str, minutes: int) -> None:
+    match what:
+        case "pass":
+            world.clock.advance(minutes * 60)
+        case "back":
+            world.clock.set_wall(max(MONDAY_9, world.clock.now() - minutes * MINUTE))
+        case "forward":
+            world.clock.set_wall(world.clock.now() + minutes * 10 * MINUTE)
+        case "crash":
+            try:
+                await world.store.write(_crash)
+            except _CrashError:
+                return
+        case "pause":
+            await world.store.write(lambda tx: tasks.pause(tx, world.agent, task.id, "why not"))
+        case "resume":
+            await world.store.write(lambda tx: tasks.resume(tx, world.agent, task.id))
+        case "complete":
+            for run in await world.store.read(lambda tx: tx.runs.active(task.id)):
+                await complete(world, run, "completed" if minutes % 2 else "failed")
+                break
+        case _:
+            await _fire(world)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                "pass",
+                "pass",
+                "fire",
+                "fire",
+                "back",
+                "forward",
+                "crash",
+                "pause",
+                "resume",
+                "complete",
+            ]
+        ),
+        st.integers(1, 240),
+    ),
+    max_size=14,
+)
+GIVEN = st.fixed_dictionaries(
+    {
+        "overlap": st.sampled_from(["skip", "queue", "allow", "cancel_previous"]),
+        "catch_up": st.sampled_from(["latest", "all", "skip"]),
+        "spread_s": st.sampled_from([0, 0, 90, 3600]),
+        "max_attempts": st.integers(1, 3),
+        "idempotent": st.booleans(),
+    }
+)
+SCHEDULES = st.sampled_from(
+    ["*/7 * * * *", "0 * * * *", "*/30 8-18 * * *", "15 3,9,21 * * *", "0 0 * * *", "5-9 * * * 1-5"]
+)
+OPTIONAL = st.sampled_from([{}, {"catch_up_window_s": 600}, {"useful_until": "45m"}])
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(schedule=SCHEDULES, more=GIVEN, optional=OPTIONAL, steps=STEPS)
+def test_every_fire_has_exactly_one_entry(
+    schedule: str,
+    more: dict[str, object],
+    optional: dict[str, object],
+    steps: list[tuple[str, int]],
+) -> None:
+    asyncio.run(_play(schedule, {**more, **optional}, steps))
+
+
+async def _play(schedule: str, more: dict[str, object], steps: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_world(Path(folder), Limits(missed_entries=20), FakeClock()) as world:
+            task = await world.task(schedule, **more)
+            latest = world.clock.now()
+            for what, minutes in steps:
+                await _step(world, task, what, minutes)
+                latest = max(latest, world.clock.now())
+            # Time has passed everything it was ever set to, and the engine has looked.
+            world.clock.set_wall(latest + MINUTE)
+            await _fire(world)
+            await rescue(world)
+            _check(task, await world.runs(task), world.clock.now())
+
+
+def _check(task: Task, runs: list[Run], now: Instant) -> None:
+    entries = [run for run in runs if run.trigger in ("schedule", "once")]
+    at = [run.scheduled_for for run in entries if run.missed_until is None]
+    spans = [(run.scheduled_for, run.missed_until) for run in entries if run.missed_until]
+    offset = spread_offset_s(task.id, task.spread_s) * SECOND
+    expected = [
+        fire + offset
+        for fire in fires(task.schedule, task.timezone, MONDAY_9 - offset, now - offset)
+    ]
+    assert len(at) == len(set(at))
+    assert set(at) <= set(expected)
+    for fire in expected:
+        covered = sum(first <= fire <= last for first, last in spans)
+        assert at.count(fire) + covered >= 1, fire
+        assert at.count(fire) <= 1

@@ -1,0 +1,211 @@
+"""Whatever happens to a run in whatever order, it moves only along the table's arrows."""
+
+import asyncio
+import tempfile
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from nod.domain.errors import Conflict
+from nod.domain.model import Run, Task
+from nod.domain.states import (
+    ACTIVE,
+    DECISION_TRANSITIONS,
+    ENDED,
+    EVENT_TRANSITIONS,
+    RUN_TRANSITIONS,
+    mermaid,
+    next_decision_status,
+    next_event_state,
+    next_run_status,
+    run_can,
+    sources,
+)
+from nod.engine import settle
+from nod.engine.ending import end
+from support.steps import call, complete, fire_after, now, rescue_after, start, take_up
+from support.world import World, open_world
+
+ARROWS = {(each.source, each.target) for each in RUN_TRANSITIONS}
+EVENT_ARROWS = {(each.source, each.target) for each in EVENT_TRANSITIONS}
+# Several arrows may be taken in one step: a result takes the run up before it ends it.
+_STEPS = 3
+
+
+def _reachable(arrows: set[tuple[str, str]], source: str, target: str) -> bool:
+    reached = {source}
+    for _ in range(_STEPS):
+        reached |= {there for here, there in arrows if here in reached}
+    return target in reached
+
+
+class RunsMachine(RuleBasedStateMachine):
+    """A task's runs in the real store, and everything that agent, person and time do to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.new_event_loop()
+        self._folder = tempfile.TemporaryDirectory()
+        self._opened: AbstractAsyncContextManager[World] = open_world(Path(self._folder.name))
+        self.world = self._do(self._opened.__aenter__())
+        self.seen: dict[str, Run] = {}
+        self.events: dict[str, str] = {}
+
+    def _do(self, work: Any) -> Any:
+        return self._loop.run_until_complete(work)
+
+    def _try(self, work: Any) -> None:
+        """A verb that does not fit the state is refused, and changes nothing."""
+        with suppress(Conflict):
+            self._do(work)
+
+    def teardown(self) -> None:
+        self._do(self._opened.__aexit__(None, None, None))
+        self._loop.close()
+        self._folder.cleanup()
+
+    @initialize(
+        overlap=st.sampled_from(["skip", "queue", "allow", "cancel_previous"]),
+        idempotent=st.booleans(),
+        event=st.booleans(),
+    )
+    def make(self, overlap: str, idempotent: bool, event: bool) -> None:
+        self.task: Task = self._do(
+            self.world.task(
+                "event" if event else "*/20 * * * *",
+                overlap=overlap,
+                idempotent=idempotent,
+                max_attempts=3,
+                useful_until="50m",
+                timeout_s=1200,
+            )
+        )
+
+    def _one(self, place: int) -> Run | None:
+        runs = self._do(self.world.runs(self.task))
+        return runs[place % len(runs)] if runs else None
+
+    @rule()
+    def made_by_hand(self) -> None:
+        self._do(now(self.world, self.task))
+
+    @rule(key=st.sampled_from([None, "a", "b"]))
+    def called(self, key: str | None) -> None:
+        if self.task.trigger_type == "event":
+            self._do(call(self.world, self.task, key))
+
+    @rule()
+    def started(self) -> None:
+        self._do(start(self.world, self.task))
+
+    @rule(seconds=st.sampled_from([1, 60, 300, 1200, 3600]))
+    def time_passes(self, seconds: int) -> None:
+        self._do(fire_after(self.world, seconds))
+        self._do(rescue_after(self.world, 0))
+
+    @rule(place=st.integers(0, 20))
+    def named(self, place: int) -> None:
+        if run := self._one(place):
+            self._try(take_up(self.world, run))
+
+    @rule(place=st.integers(0, 20), outcome=st.sampled_from(["completed", "failed"]))
+    def reported(self, place: int, outcome: settle.Outcome) -> None:
+        if run := self._one(place):
+            self._try(complete(self.world, run, outcome))
+
+    @rule(
+        place=st.integers(0, 20),
+        verb=st.sampled_from(["cancel", "time_out", "undeliverable", "outlive"]),
+    )
+    def ended(self, place: int, verb: str) -> None:
+        if run := self._one(place):
+            self._try(self.world.store.write(lambda tx: end(tx, run, verb, error="e", reason="r")))
+
+    @rule(place=st.integers(0, 20))
+    def asked(self, place: int) -> None:
+        if run := self._one(place):
+            self._try(self.world.store.write(lambda tx: settle.ask(tx, run)))
+
+    @rule(place=st.integers(0, 20))
+    def answered(self, place: int) -> None:
+        if run := self._one(place):
+            self._try(self.world.store.write(lambda tx: settle.answer(tx, run)))
+
+    @invariant()
+    def every_change_is_in_the_table(self) -> None:
+        if not hasattr(self, "task"):
+            return
+        for run in self._do(self.world.runs(self.task)):
+            self._check(self.seen.get(run.id), run)
+            self.seen[run.id] = run
+            for event in self._do(self.world.store.read(lambda tx, r=run: tx.events.of_run(r.id))):
+                before = self.events.get(event.id, event.state)
+                assert before == event.state or _reachable(EVENT_ARROWS, before, event.state)
+                self.events[event.id] = event.state
+
+    def _check(self, before: Run | None, run: Run) -> None:
+        assert (run.finished_at is None) == (run.status in ACTIVE)
+        assert not run.queued or run.status == "pending"
+        assert run.deadline_at is None or run.status in ("pending", "running")
+        if before is None or before.status == run.status:
+            return
+        assert _reachable(ARROWS, before.status, run.status)
+        if before.status in ENDED:
+            assert (before.status, run.status, run.late) == ("failed", "completed", True)
+
+    @invariant()
+    def one_at_a_time_unless_allowed(self) -> None:
+        """With a queue, whoever waits has somebody before it, and the first goes first."""
+        if not hasattr(self, "task"):
+            return
+        active = self._do(self.world.store.read(lambda tx: tx.runs.active(self.task.id)))
+        late = [run for run in active if (run.useful_until or 1 << 62) <= self.world.clock.now()]
+        if any(run.queued for run in active) and not late:
+            assert any(not run.queued for run in active)
+
+
+RunsMachine.TestCase.settings = settings(
+    max_examples=25,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestRuns = RunsMachine.TestCase
+
+
+def test_the_functions_say_what_the_tables_say() -> None:
+    for verb in {each.verb for each in RUN_TRANSITIONS}:
+        for status in (*ACTIVE, *ENDED):
+            assert run_can(verb, status) == (status in sources(RUN_TRANSITIONS, verb))
+    for each in RUN_TRANSITIONS:
+        assert next_run_status(each.verb, each.source, "run_1") == each.target
+    for each in EVENT_TRANSITIONS:
+        assert next_event_state(each.verb, each.source) == each.target
+    for each in DECISION_TRANSITIONS:
+        assert next_decision_status(each.verb, each.source) == each.target
+
+
+def test_a_change_that_is_not_in_a_table_is_refused() -> None:
+    with pytest.raises(Conflict, match="run_1 is completed; it cannot time out any more"):
+        next_run_status("time_out", "completed", "run_1")
+    with pytest.raises(Conflict, match="this event is dead; it cannot release"):
+        next_event_state("release", "dead")
+    with pytest.raises(Conflict, match="already expired; the first answer stands"):
+        next_decision_status("approve", "expired")
+
+
+def test_an_ended_run_can_only_be_completed_late() -> None:
+    leaving = [each for each in RUN_TRANSITIONS if each.source in ENDED]
+    assert [each.verb for each in leaving] == ["complete_late"]
+
+
+def test_the_chart_has_every_arrow() -> None:
+    chart = mermaid(RUN_TRANSITIONS).splitlines()
+    assert chart[0] == "stateDiagram-v2"
+    assert "  pending --> running: take_up" in chart
+    assert len(chart) == len(RUN_TRANSITIONS) + 1

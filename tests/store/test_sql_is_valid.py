@@ -1,0 +1,95 @@
+"""Every statement is valid on the schema and used; the hot ones find their rows by an index."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from nod.store.migrate import load_migrations, migrate
+from nod.store.rows import fragments
+from nod.store.statements import load_statements
+
+_STORE = files("nod.store")
+_STATEMENTS = load_statements(_STORE / "sql", "sqlite", fragments())
+# What is asked at each fire, delivery, call or completion.
+_HOT = (
+    "active_runs",
+    "agents_released",
+    "agents_to_attempt",
+    "calls_since",
+    "count_triggered",
+    "due_attempts",
+    "due_for_polling",
+    "due_tasks",
+    "expired_events",
+    "feed_open",
+    "fired",
+    "next_attempt_at",
+    "next_deadline",
+    "next_expiry",
+    "next_fire_at",
+    "next_queued_run",
+    "next_release_at",
+    "oldest_waiting_run",
+    "open_decisions",
+    "overdue_runs",
+    "runs_of_task",
+    "triggers_to_poll",
+    "undelivered",
+    "unfinished_retries",
+)
+# All rows of a table or of an index. "SCAN later" walks what the query has just found; "SEARCH
+# events" without an index is how SQLite says that it looks through all rows for a minimum.
+_FULL_SCAN = re.compile(r"SCAN (?:TABLE )?(?!later$|calls$)|SEARCH \w+$")
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(tmp_path_factory.mktemp("schema") / "nod.db", isolation_level=None)
+    migrate(connection, load_migrations(_STORE / "migrations"), 0)
+    yield connection
+    connection.close()
+
+
+def _plan(schema: sqlite3.Connection, name: str) -> list[str]:
+    statement = _STATEMENTS[name]
+    values = [None] * len(statement.parameters)
+    return [row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
+
+
+@pytest.mark.parametrize("name", sorted(_STATEMENTS))
+def test_a_statement_is_valid_on_the_schema(schema: sqlite3.Connection, name: str) -> None:
+    statement = _STATEMENTS[name]
+    assert schema.execute(
+        f"EXPLAIN {statement.text}", [None] * len(statement.parameters)
+    ).fetchall()
+
+
+@pytest.mark.parametrize("name", _HOT)
+def test_a_hot_statement_walks_no_table(schema: sqlite3.Connection, name: str) -> None:
+    plan = _plan(schema, name)
+    assert not [step for step in plan if _FULL_SCAN.search(step)], plan
+
+
+def test_every_statement_is_used_by_a_repository() -> None:
+    package = Path(str(_STORE))
+    source = "\n".join(file.read_text() for file in package.glob("*.py"))
+    assert [name for name in _STATEMENTS if f'"{name}"' not in source] == []
+
+
+def test_every_verb_of_a_repository_is_used_outside_the_store() -> None:
+    package = Path(str(_STORE))
+    nod = package.parent
+    source = "\n".join(file.read_text() for file in nod.rglob("*.py"))
+    unused = []
+    for noun in ("people", "tasks", "runs", "events", "chat"):
+        verbs = re.findall(r"^    async def (\w+)\(", (package / f"{noun}.py").read_text(), re.M)
+        unused += [
+            f"{noun}.{verb}"
+            for verb in verbs
+            if not re.search(rf"\.{noun}\.{verb}\(|self\.{verb}\(", source)
+        ]
+    assert unused == []
