@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(
-    r"^(?P<mark><!-- (?P<run>runs?)[^>]*-->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$",
+    r"^(?:<!-- (?P<mark>runs[^>]*?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _PART = re.compile(
@@ -17,12 +17,12 @@ _PART = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code. `runs`: a comment before it says that it is executed by a test."""
+    """A block of code. `mark` is the comment before it: one that begins with `runs` is executed."""
 
     page: Path
     language: str
     code: str
-    runs: bool
+    mark: str
 
 
 def pages() -> list[Path]:
@@ -44,7 +44,7 @@ def everything() -> str:
 def blocks(path: Path) -> Iterator[Block]:
     """The blocks of code of a page, in order."""
     for found in _FENCE.finditer(path.read_text(encoding="utf-8")):
-        yield Block(path, found["language"], found["code"], found["run"] is not None)
+        yield Block(path, found["language"], found["code"], found["mark"] or "")
 
 
 def parts(text: str) -> dict[str, str]:

@@ -173,7 +173,11 @@ def _frame(frame: Frame) -> str:
 
 def _meaning(field: FrameField) -> str:
     values: list[Any] = field.schema.get("enum", [])
-    return f"{field.meaning} One of {', '.join(f'`{v}`' for v in values)}." if values else field.meaning
+    return (
+        f"{field.meaning} One of {', '.join(f'`{v}`' for v in values)}."
+        if values
+        else field.meaning
+    )
 
 
 def _metrics() -> Iterator[list[str]]:
