@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response, Router, get
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.params import FromPath
 
 from nod.api import asyncapi, events_page, openapi
 from nod.app import Nod
@@ -104,14 +106,14 @@ def events() -> bytes:
 
 
 @get("/asyncapi.json", sync_to_thread=False)
-def asyncapi_document(nod: Nod) -> Response[bytes]:
+def asyncapi_document(nod: NamedDependency[Nod]) -> Response[bytes]:
     """Frames and webhooks for programs, AsyncAPI 3.0."""
     document = msgspec.json.encode(asyncapi.document(nod.settings.public_url))
     return Response(document, media_type=MediaType.JSON)
 
 
 @get("/static/{name:str}", sync_to_thread=False)
-def static(name: str) -> Response[bytes]:
+def static(name: FromPath[str]) -> Response[bytes]:
     """The viewer and our styles."""
     if name not in _TYPES:
         raise NotFoundException
