@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from nod.actions.chat import ProcessingFields, start_thinking
 from nod.clock import Clock
 from nod.domain.limits import Limits
@@ -18,7 +20,7 @@ class Beat(ProcessingFields, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    beat: Beat
+    said: Beat
     until: float  # monotonic seconds; a beat that says the same is not written before
 
 
@@ -38,12 +40,14 @@ class Heartbeats:
         """
         key = (agent.id, beat.task_run_id)
         known = self._written.get(key)
-        if known is not None and known.beat == beat and self._clock.monotonic() < known.until:
+        # What a run costs grows with each beat; it can wait until the next one is written.
+        said = structs.replace(beat, usage=None)
+        if known is not None and known.said == said and self._clock.monotonic() < known.until:
             return
         timeout_s = await self._store.write(lambda tx: _write(tx, agent, beat, via))
         # A short time-out needs its renewals sooner.
         every_s = min(self._limits.heartbeat_write_s, (timeout_s or self._limits.timeout_s) / 3)
-        self._written[key] = _Written(beat, self._clock.monotonic() + every_s)
+        self._written[key] = _Written(said, self._clock.monotonic() + every_s)
 
     def forget_run(self, agent_id: str, run_id: str) -> None:
         """The run has changed its state: the next beat looks at it again."""
