@@ -79,6 +79,15 @@ async def test_naming_a_run_takes_it_up_and_acknowledges_its_event(
     assert (event.state, event.channel) == ("acknowledged", via)
 
 
+async def test_a_runs_time_counts_from_its_delivery_and_taking_up_renews_it(world: World) -> None:
+    run = await deliver(world, await now(world, await world.task(timeout_s=100)))
+    world.clock.advance(40)
+    taken = await take_up(world, run)
+    assert (taken.delivered_at, taken.delivery) == (MONDAY_9, "delivered")
+    assert taken.deadline_at == MONDAY_9 + 140 * SECOND
+    assert taken.last_deadline_at == MONDAY_9 + 24 * HOUR
+
+
 async def test_taking_up_twice_changes_nothing(world: World) -> None:
     taken = await take_up(world, await now(world, await world.task()))
     world.clock.advance(5)

@@ -16,6 +16,7 @@ class FakeClock:
         self._now = now
         self._monotonic = 1000.0
         self._sleepers: set[asyncio.Event] = set()
+        self._somebody_sleeps = asyncio.Event()
 
     def now(self) -> Instant:
         return self._now
@@ -34,7 +35,12 @@ class FakeClock:
         self._now = now
         self._rouse()
 
+    async def asleep(self) -> None:
+        """Return when somebody waits for the clock."""
+        await self._somebody_sleeps.wait()
+
     def _rouse(self) -> None:
+        self._somebody_sleeps.clear()
         for sleeper in self._sleepers:
             sleeper.set()
 
@@ -43,6 +49,7 @@ class FakeClock:
         while not woken.is_set() and self._monotonic < end and (until is None or self._now < until):
             turned = asyncio.Event()
             self._sleepers.add(turned)
+            self._somebody_sleeps.set()
             waits = [asyncio.ensure_future(each.wait()) for each in (woken, turned)]
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,188 @@
+"""Delivery when the store or one event is in trouble: the rest goes on, and nothing is lost."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from nod.delivery.address_guard import AddressGuard
+from nod.delivery.sockets import Framed, Push, Socket, Sockets
+from nod.delivery.webhook import Answer, WebhookSender
+from nod.domain.model import Event, Task
+from nod.engine.attempts import Attempt, record_attempt, replay
+from nod.engine.deliver import Deliverer
+from nod.engine.fire import run_now
+from nod.engine.rush import Rush
+from nod.engine.webhooks import Webhooks
+from nod.store.effects import Effects
+from support.inprocess import until
+from support.world import World
+
+
+@dataclass
+class Delivery:
+    """The delivery stage on a world, without a server in front."""
+
+    world: World
+    deliverer: Deliverer
+
+    async def event(self, task: Task) -> Event:
+        """A run's event, committed."""
+        run = await self.world.store.write(lambda tx: run_now(tx, task))
+        (found,) = await self.world.store.read(lambda tx: tx.events.of_run(run.id))
+        return found
+
+    async def state(self, event: Event) -> str:
+        found = await self.world.store.read(lambda tx: tx.events.get(event.id))
+        return "gone" if found is None else found.state
+
+    def open(self, *, strict: bool = True) -> Socket:
+        """A connection whose writer is the test."""
+        world = self.world
+        socket = Socket(world.agent.id, strict=strict, clock=world.clock, limits=world.limits)
+        self.deliverer.opened(socket)
+        return socket
+
+
+async def sent(socket: Socket) -> Push:
+    """The next push, sent as the connection's writer does."""
+    frame = await asyncio.wait_for(socket.frames.get(), 20)
+    assert isinstance(frame, Framed)
+    socket.sent(frame.push)
+    return frame.push
+
+
+@pytest.fixture
+async def delivery(world: World) -> AsyncIterator[Delivery]:
+    sender = WebhookSender(AddressGuard(()), world.limits, world.clock)
+    webhooks = Webhooks(world.store, sender, world.vault, world.clock, world.limits)
+    deliverer = Deliverer(world.store, Sockets(), webhooks, world.clock, world.limits, Rush())
+    before = world.store.on_commit
+
+    def committed(effects: Effects) -> None:
+        before(effects)
+        deliverer.take(effects.outbox)
+
+    world.store.on_commit = committed
+    yield Delivery(world, deliverer)
+    await deliverer.close()
+    await sender.close()
+
+
+@pytest.fixture
+async def task(world: World) -> Task:
+    return await world.task(overlap="allow")
+
+
+async def test_an_acknowledgement_waits_for_a_store_that_is_away(
+    delivery: Delivery, task: Task
+) -> None:
+    event = await delivery.event(task)
+    socket = delivery.open()
+    push = await sent(socket)
+    await delivery.world.store.close()
+    delivery.deliverer.acknowledged(socket, push.event.id)
+    await asyncio.sleep(0)
+    await delivery.world.store.start()
+    await until(lambda: is_in(delivery, event, "acknowledged"))
+
+
+async def is_in(delivery: Delivery, event: Event, state: str) -> bool:
+    return await delivery.state(event) == state
+
+
+async def test_a_socket_gets_its_events_when_the_store_is_back(
+    delivery: Delivery, task: Task
+) -> None:
+    event = await delivery.event(task)
+    await delivery.world.store.close()
+    socket = delivery.open()
+    await asyncio.sleep(0)
+    await delivery.world.store.start()
+    assert (await sent(socket)).event.id == event.id
+
+
+async def test_one_acknowledgement_that_cannot_be_stored_holds_up_no_other(
+    delivery: Delivery, task: Task, tmp_path: Path
+) -> None:
+    gone = await delivery.event(task)
+    socket = delivery.open()
+    await sent(socket)
+    with sqlite3.connect(tmp_path / "nod.db") as raw:
+        raw.execute("DELETE FROM events WHERE id = ?", (gone.id,))
+    raw.close()
+    delivery.deliverer.acknowledged(socket, gone.id)
+    event = await delivery.event(task)
+    await sent(socket)
+    await asyncio.sleep(0.05)
+    delivery.deliverer.acknowledged(socket, event.id)
+    await until(lambda: is_in(delivery, event, "acknowledged"))
+
+
+async def test_an_event_whose_time_comes_is_pushed_by_the_next_look(
+    delivery: Delivery, task: Task
+) -> None:
+    store, world = delivery.world.store, delivery.world
+    event = await delivery.event(task)
+    await store.write(lambda tx: tx.events.replay(event.id, "pending", tx.now + 60_000, None))
+    socket = delivery.open()
+    assert await delivery.deliverer.look() == world.clock.now() + 60_000
+    world.clock.advance(60)
+    assert await delivery.deliverer.look() is None
+    assert (await sent(socket)).event.id == event.id
+
+
+async def test_closing_stops_what_is_being_read(delivery: Delivery, task: Task) -> None:
+    await delivery.event(task)
+    socket = delivery.open()
+    await delivery.deliverer.close()
+    await asyncio.sleep(0)
+    assert socket.frames.empty()
+
+
+# attempts of events that changed meanwhile
+
+
+def failed(event: Event, attempts: int) -> Attempt:
+    answer = Answer(500, "http_error", error="HTTP status 500")
+    return Attempt(replace(event, attempts=attempts), "dlv_1", "http://127.0.0.1:1/", answer, 0.0)
+
+
+async def test_after_the_last_attempt_the_event_waits_for_another_channel(
+    delivery: Delivery, task: Task
+) -> None:
+    world = delivery.world
+    event = await delivery.event(task)
+    url = "http://127.0.0.1:1/"
+    await world.store.write(
+        lambda tx: tx.people.update_agent(replace(world.agent, webhook_url=url))
+    )
+    await world.store.write(lambda tx: record_attempt(tx, failed(event, 30)))
+    found = await world.store.read(lambda tx: tx.events.get(event.id))
+    assert found is not None
+    assert (found.state, found.attempts, found.attempt_at) == ("pending", 31, None)
+    assert world.facts[-1].fields["next_s"] is None
+
+
+async def test_an_attempt_for_an_agent_removed_meanwhile_is_the_last(
+    delivery: Delivery, task: Task
+) -> None:
+    world = delivery.world
+    event = await delivery.event(task)
+    await world.store.write(lambda tx: tx.people.remove_agent(world.agent.id, tx.now))
+    await world.store.write(lambda tx: record_attempt(tx, failed(event, 0)))
+    found = await world.store.read(lambda tx: tx.events.get(event.id))
+    assert found is not None
+    assert found.attempt_at is None
+
+
+async def test_an_event_removed_while_it_is_replayed_is_said(
+    delivery: Delivery, task: Task
+) -> None:
+    # The guarded change fails for what is not there; see test_polling for one that has changed.
+    event = replace(await delivery.event(task), state="dead")
+    with pytest.raises(Exception, match="look at it again"):
+        await delivery.world.store.write(lambda tx: replay(tx, event))

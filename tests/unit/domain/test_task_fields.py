@@ -1,0 +1,237 @@
+"""What a task may be given, and what an edit changes."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from nod.domain.errors import InvalidInput
+from nod.domain.fires import due_fires
+from nod.domain.instant import DAY, HOUR
+from nod.domain.limits import Limits
+from nod.domain.model import Agent, Task
+from nod.domain.task_fields import TaskFields, edited, new_task
+from support.clock import MONDAY_9
+
+LIMITS = Limits()
+AGENT = Agent(
+    id="agt_1",
+    owner_id="usr_1",
+    name="Ada",
+    kind="interactive",
+    timezone=None,
+    secret_hash="",
+    old_secret_hash=None,
+    old_secret_until=None,
+    old_secret_in_use=False,
+    webhook_url=None,
+    webhook_key="",
+    old_webhook_key=None,
+    webhook_failing_since=None,
+    webhook_told_at=None,
+    webhook_disabled=None,
+    last_seen_at=None,
+    status_text=None,
+    thinking_until=None,
+    thinking_in=None,
+    created_at=0,
+    deleted_at=None,
+)
+
+
+def make(**given: Any) -> Task:
+    return make_for(AGENT, **given)
+
+
+def make_for(agent: Agent, **given: Any) -> Task:
+    wanted = {"name": "Report", "prompt": "Say it.", "schedule": "0 10 * * *", **given}
+    fields = msgspec.convert(wanted, TaskFields)
+    return new_task(fields, agent, "Europe/Berlin", "agent", MONDAY_9, LIMITS)
+
+
+def edit(task: Task, now: int = MONDAY_9, **given: Any) -> Task:
+    return edited(task, msgspec.convert(given, TaskFields), "Europe/Berlin", now, LIMITS)
+
+
+def test_a_task_has_the_documented_defaults() -> None:
+    task = make()
+    assert (task.overlap, task.catch_up, task.catch_up_window_s) == ("skip", "latest", None)
+    assert (task.timeout_s, task.max_attempts, task.idempotent) == (3600, 1, False)
+    assert (task.pause_after_failures, task.spread_s, task.enabled) == (10, 0, True)
+    assert (task.timezone, task.trigger_id, task.verify) == ("Europe/Berlin", None, "none")
+    assert task.next_fire_at == MONDAY_9 + DAY  # 10:00 in Berlin is 09:00Z, and that is now
+
+
+def test_a_zone_is_the_tasks_own_else_the_agents_else_the_owners() -> None:
+    there = replace(AGENT, timezone="Asia/Tokyo")
+    assert make_for(there, timezone="UTC").timezone == "UTC"
+    assert make_for(there).timezone == "Asia/Tokyo"
+    assert make().timezone == "Europe/Berlin"
+    assert edit(make(timezone="UTC"), timezone=None).timezone == "Europe/Berlin"
+
+
+def test_an_event_task_has_a_trigger_and_a_queue() -> None:
+    task = make(schedule=" event ")
+    assert (task.trigger_type, task.overlap, task.next_fire_at) == ("event", "queue", None)
+    assert len(task.trigger_id or "") == 64
+    assert edit(task, name="Other").trigger_id == task.trigger_id
+    assert edit(task, schedule="event").trigger_id == task.trigger_id
+    assert edit(task, schedule="@daily").trigger_id is None
+
+
+@pytest.mark.parametrize("name", ["name", "prompt", "schedule"])
+def test_a_task_needs_a_name_a_prompt_and_a_schedule(name: str) -> None:
+    given = {"name": "a", "prompt": "b", "schedule": "event"}
+    del given[name]
+    with pytest.raises(InvalidInput, match=f"{name} is missing"):
+        new_task(msgspec.convert(given, TaskFields), AGENT, "UTC", "agent", MONDAY_9, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("name", 200), ("prompt", 100_000), ("description", 10_000)]
+)
+def test_texts_have_a_length(name: str, most: int) -> None:
+    assert getattr(make(**{name: "é" * most}), name) == "é" * most
+    with pytest.raises(InvalidInput, match=f"{name} has {most + 1} characters, at most {most}"):
+        make(**{name: "é" * (most + 1)})
+
+
+@pytest.mark.parametrize("name", ["name", "prompt"])
+def test_a_name_and_a_prompt_are_not_empty(name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{name} is empty"):
+        make(**{name: " \n"})
+    assert make(description="").description == ""
+
+
+def test_text_that_no_database_stores_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="prompt holds a NUL"):
+        make(prompt="a\0b")
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("timeout_s", 1, 86_400),
+        ("max_attempts", 1, 10),
+        ("pause_after_failures", 1, 1_000_000),
+        ("spread_s", 0, 3600),
+        ("catch_up_window_s", 0, 30 * 86_400),
+    ],
+)
+def test_numbers_have_their_bounds(name: str, least: int, most: int) -> None:
+    for value in (least, most):
+        assert getattr(make(**{name: value}), name) == value
+    for value in (least - 1, most + 1):
+        with pytest.raises(InvalidInput, match=f"{name} must be between {least} and {most}"):
+            make(**{name: value})
+
+
+def test_what_is_absent_stays_and_null_takes_back() -> None:
+    task = make(
+        description="words",
+        catch_up_window_s=60,
+        useful_until="2h",
+        starts_at="2026-03-01T00:00:00Z",
+        ends_at="2026-04-01T00:00:00Z",
+    )
+    assert edit(task) == task
+    bare = edit(
+        task,
+        description=None,
+        catch_up_window_s=None,
+        useful_until=None,
+        starts_at=None,
+        ends_at=None,
+    )
+    assert (bare.description, bare.catch_up_window_s, bare.useful_until) == ("", None, None)
+    assert (bare.starts_at, bare.ends_at) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "max_attempts", "overlap", "enabled", "name"])
+def test_what_always_has_a_value_cannot_be_taken_back(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({name: None}, TaskFields)
+
+
+def test_an_edit_of_the_schedule_computes_the_next_fire_and_others_leave_it() -> None:
+    task = replace(make(timezone="UTC"), next_fire_at=5)
+    assert edit(task, name="Other", overlap="allow", idempotent=True).next_fire_at == 5
+    assert edit(task, schedule="0 12 * * *").next_fire_at == MONDAY_9 + 3 * HOUR
+    assert edit(task, timezone="Asia/Tokyo").next_fire_at == MONDAY_9 + 16 * HOUR
+
+
+@pytest.mark.parametrize("value", ["61 * * * *", "0 0 30 2 *", "", "twice"])
+def test_a_schedule_that_cannot_work_is_refused(value: str) -> None:
+    with pytest.raises(InvalidInput):
+        make(schedule=value)
+
+
+def test_bounds_are_in_order_and_leave_a_fire() -> None:
+    with pytest.raises(InvalidInput, match="ends_at must be after starts_at"):
+        make(starts_at="2026-04-01T00:00:00Z", ends_at="2026-04-01T00:00:00Z")
+    with pytest.raises(InvalidInput, match="would never fire"):
+        make(ends_at="2026-03-02T09:30:00Z")
+    assert make(ends_at="2026-03-02T09:30:00Z", enabled=False).next_fire_at is None
+
+
+# once
+
+
+def test_a_one_time_task_has_its_time_to_come() -> None:
+    task = make(schedule="once", run_at="2026-03-02T10:00:00Z")
+    assert (task.trigger_type, task.next_fire_at) == ("once", MONDAY_9 + HOUR)
+    with pytest.raises(InvalidInput, match="needs run_at"):
+        make(schedule="once")
+    with pytest.raises(InvalidInput, match="needs run_at"):
+        edit(task, run_at=None)
+    for past in ("2026-03-02T09:00:00Z", "2020-01-01T00:00:00Z"):
+        with pytest.raises(InvalidInput, match="run_at is in the past"):
+            make(schedule="once", run_at=past)
+    with pytest.raises(InvalidInput, match="goes with the schedule"):
+        make(run_at="2026-03-02T10:00:00Z")
+    assert make(run_at=None).run_at is None
+
+
+def test_a_one_time_task_that_has_fired_can_be_edited_and_given_a_new_time() -> None:
+    task = make(schedule="once", run_at="2026-03-02T10:00:00Z")
+    fired = replace(task, enabled=False, next_fire_at=None)
+    later = MONDAY_9 + DAY
+    same = edit(fired, later, schedule="once", run_at="2026-03-02T10:00:00Z", name="Other")
+    assert (same.enabled, same.next_fire_at, same.name) == (False, None, "Other")
+    again = edit(fired, later, run_at="2026-03-05T10:00:00Z")
+    assert again.enabled
+    assert again.next_fire_at == again.run_at
+    held = edit(fired, later, run_at="2026-03-05T10:00:00Z", enabled=False)
+    assert not held.enabled
+    with pytest.raises(InvalidInput, match="give it a run_at to come"):
+        edit(fired, later, enabled=True)
+
+
+def test_a_paused_task_stays_paused_when_its_schedule_is_edited() -> None:
+    paused = replace(make(), enabled=False, pause_reason="on holiday", failures=3)
+    after = edit(paused, schedule="0 12 * * *")
+    assert (after.enabled, after.pause_reason, after.failures) == (False, "on holiday", 3)
+    resumed = edit(paused, enabled=True)
+    assert (resumed.enabled, resumed.pause_reason, resumed.failures) == (True, None, 0)
+
+
+# verification
+
+
+def test_a_secret_is_checked_when_it_is_given() -> None:
+    task = make(schedule="event", verify="github", verify_secret="a secret of some length")
+    assert (task.verify, task.verify_secret) == ("github", "a secret of some length")
+    with pytest.raises(InvalidInput):
+        make(schedule="event", verify="github")
+    with pytest.raises(InvalidInput):
+        edit(task, verify_secret=None)
+    sealed = replace(task, verify_secret="sealed")
+    assert edit(sealed, verify="gitlab").verify_secret == "sealed"
+    assert edit(sealed, verify="none", verify_secret=None).verify_secret is None
+
+
+def test_a_task_that_is_not_due_has_no_fires() -> None:
+    task = make()
+    assert due_fires(task, MONDAY_9, LIMITS).fires == ()
+    assert due_fires(make(schedule="event"), MONDAY_9, LIMITS).next_fire_at is None
