@@ -117,7 +117,7 @@ async def test_one_acknowledgement_that_cannot_be_stored_holds_up_no_other(
     delivery.deliverer.acknowledged(socket, gone.id)
     event = await delivery.event(task)
     await sent(socket)
-    await asyncio.sleep(0.05)
+    await until(lambda: not delivery.deliverer._unwritten)
     delivery.deliverer.acknowledged(socket, event.id)
     await until(lambda: is_in(delivery, event, "acknowledged"))
 
