@@ -340,7 +340,7 @@ async def test_activity_comes_newest_first(house: Household) -> None:
 
 
 async def test_the_openapi_document_names_every_call(house: Household) -> None:
-    answer = await house.without_token.get("/schema/openapi.json")
+    answer = await house.without_token.get("/api/docs/openapi.json")
     document = answer.json()
     assert "/api/decisions/{decision_id}/resolve" in document["paths"]
     assert "DecisionView" in str(document["components"])

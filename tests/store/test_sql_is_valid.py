@@ -56,7 +56,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connect
 
 def _plan(schema: sqlite3.Connection, name: str) -> list[str]:
     statement = _STATEMENTS[name]
-    values = [None] * len(statement.parameters)
+    values = [None] * len(statement.places)
     return [row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
 
 
@@ -64,7 +64,7 @@ def _plan(schema: sqlite3.Connection, name: str) -> list[str]:
 def test_a_statement_is_valid_on_the_schema(schema: sqlite3.Connection, name: str) -> None:
     statement = _STATEMENTS[name]
     assert schema.execute(
-        f"EXPLAIN {statement.text}", [None] * len(statement.parameters)
+        f"EXPLAIN {statement.text}", [None] * len(statement.places)
     ).fetchall()
 
 

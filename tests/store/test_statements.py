@@ -27,11 +27,12 @@ def test_a_statement_is_found_by_its_name_without_its_comments(tmp_path: Path) -
     assert list(found) == ["all_tasks", "one_task"]
 
 
-def test_values_are_numbered_by_their_first_place(tmp_path: Path) -> None:
+def test_values_stand_in_the_order_of_their_first_places(tmp_path: Path) -> None:
     directory = write(tmp_path, a="-- name: due\nSELECT :now WHERE :now > :since AND x = :agent_id")
     due = load_statements(directory, "sqlite", {})["due"]
-    assert due.text == "SELECT ?1 WHERE ?1 > ?2 AND x = ?3"
+    assert due.text == "SELECT ? WHERE ? > ? AND x = ?"
     assert due.parameters == ("now", "since", "agent_id")
+    assert due.places == (0, 0, 1, 2)
     assert load_statements(directory, "postgres", {})["due"].text.startswith("SELECT $1 WHERE $1 >")
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ class SqliteConnection:
     ) -> None:
         found = self._find(statement)
         try:
-            self.raw.executemany(found.text, _by_number(rows, found))
+            self.raw.executemany(found.text, _in_places(rows, found))
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
@@ -153,16 +154,20 @@ class SqliteConnection:
 def _values(statement: Statement, params: Mapping[str, Any]) -> list[Any]:
     if len(params) == len(statement.parameters):
         try:
-            return [params[name] for name in statement.parameters]
+            found = [params[name] for name in statement.parameters]
         except KeyError:
             pass  # said below
+        else:
+            return [found[place] for place in statement.places]
     raise TypeError(f"{statement.name} takes {statement.parameters}, got {tuple(params)}")
 
 
-def _by_number(
+def _in_places(
     rows: Sequence[Sequence[Any]] | Sequence[Mapping[str, Any]], statement: Statement
 ) -> Any:
-    """The rows as tuples in the order of the statement's numbers."""
-    if not rows or not isinstance(rows[0], Mapping):
+    """The rows with a value for each marker of the statement."""
+    if rows and isinstance(rows[0], Mapping):
+        return (_values(statement, row) for row in rows)  # type: ignore[arg-type]
+    if len(statement.places) == len(statement.parameters):
         return rows
-    return ([row[name] for name in statement.parameters] for row in rows)  # type: ignore[call-overload]
+    return (itemgetter(*statement.places)(row) for row in rows)

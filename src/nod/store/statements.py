@@ -7,7 +7,7 @@
 A name stands for one statement. The files named after a dialect (`sqlite.sql`, `postgres.sql`)
 belong to that database alone, and their statements go before the portable ones of the same name.
 `{tasks}` is replaced by a column list that the caller gives, `{t.tasks}` by the same list with the
-alias before each column. `:name` stands for a value; databases take them by number.
+alias before each column. `:name` stands for a value.
 """
 
 import re
@@ -18,8 +18,8 @@ from typing import Literal, TypeAlias
 
 Dialect: TypeAlias = Literal["sqlite", "postgres"]
 
-# How each database writes the value with the number 1: `?1`, `$1`.
-_MARKERS: dict[str, str] = {"sqlite": "?", "postgres": "$"}
+# How each database writes a value: the next one, or the one with its number.
+_MARKERS: dict[str, str] = {"sqlite": "?", "postgres": "${}"}
 _HEADER = re.compile(r"^--[ \t]*name:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 _COMMENT_LINE = re.compile(r"^[ \t]*--.*$", re.MULTILINE)
 _FRAGMENT = re.compile(r"\{(?:(\w+)\.)?(\w+)\}")
@@ -29,11 +29,16 @@ _VALUE = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--.*|/\*[\s\S]*?\*/|::|:([A-Za-z
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement as its database takes it, and the names of its values by their numbers."""
+    """One statement as its database takes it.
+
+    `parameters` are the names of its values, each once, in the order in which they first stand in
+    the SQL. `places` says which of them each marker of the text takes, where it takes the next.
+    """
 
     name: str
     text: str
     parameters: tuple[str, ...]
+    places: tuple[int, ...]
 
 
 Statements: TypeAlias = Mapping[str, Statement]
@@ -92,11 +97,14 @@ def _expand(sql: str, fragments: Mapping[str, str], file: str) -> str:
 
 def _statement(name: str, sql: str, dialect: Dialect) -> Statement:
     numbers: dict[str, int] = {}
+    places: list[int] = []
 
-    def numbered(match: re.Match[str]) -> str:
+    def marked(match: re.Match[str]) -> str:
         value = match.group(1)
         if value is None:
             return match.group()
-        return f"{_MARKERS[dialect]}{numbers.setdefault(value, len(numbers) + 1)}"
+        places.append(numbers.setdefault(value, len(numbers)))
+        return _MARKERS[dialect].format(places[-1] + 1)
 
-    return Statement(name, _VALUE.sub(numbered, sql), tuple(numbers))
+    text = _VALUE.sub(marked, sql)
+    return Statement(name, text, tuple(numbers), tuple(places))
