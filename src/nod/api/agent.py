@@ -356,7 +356,7 @@ class AgentRuns(Controller):
     ) -> BlockId:
         """Append a block to the scratchpad."""
         if data.run_id != run_id:
-            raise InvalidInput(f"run_id in the body must be the path's, {run_id}")
+            raise InvalidInput(f"run_id in the body must be the path's, {run_id[:64]}")
         via = _via(nod, agent, run_id)
         block = await nod.store.write(
             lambda tx: settle.add_context(tx, agent, run_id, data.text, via)
