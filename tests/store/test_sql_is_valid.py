@@ -63,9 +63,7 @@ def _plan(schema: sqlite3.Connection, name: str) -> list[str]:
 @pytest.mark.parametrize("name", sorted(_STATEMENTS))
 def test_a_statement_is_valid_on_the_schema(schema: sqlite3.Connection, name: str) -> None:
     statement = _STATEMENTS[name]
-    assert schema.execute(
-        f"EXPLAIN {statement.text}", [None] * len(statement.places)
-    ).fetchall()
+    assert schema.execute(f"EXPLAIN {statement.text}", [None] * len(statement.places)).fetchall()
 
 
 @pytest.mark.parametrize("name", _HOT)

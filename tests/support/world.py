@@ -98,8 +98,6 @@ async def open_world(
 
     try:
         owner, made = await store.write(people)
-        yield World(
-            store, clock, limits, vault, owner, made.agent, made.secret, effects=collected
-        )
+        yield World(store, clock, limits, vault, owner, made.agent, made.secret, effects=collected)
     finally:
         await store.close()

@@ -8,10 +8,10 @@ import msgspec
 from nod.actions import chat, decisions
 from nod.actions.chat import AlertFields, MessageFields, StatusFields
 from nod.actions.decisions import DecisionFields, ProposalFields
+from nod.actions.heartbeats import Beat
 from nod.app import Nod
 from nod.domain.errors import InvalidInput
 from nod.domain.model import Agent, Channel
-from nod.actions.heartbeats import Beat
 
 Answer = dict[str, str]
 Handler = Callable[[Nod, Agent, bytes, Channel], Awaitable[Answer]]

@@ -25,7 +25,7 @@ MessageKind = Literal["text", "report", "task", "decision", "notice"]
 
 def new_id(prefix: str, now: Instant) -> str:
     """An opaque id: the prefix, the time (so that indexes grow at their end) and 56 random bits."""
-    return f"{prefix}_{now:012x}{random.getrandbits(56):014x}"  # noqa: S311 - unique, no secret
+    return f"{prefix}_{now:012x}{random.getrandbits(56):014x}"
 
 
 @dataclass(frozen=True, slots=True)

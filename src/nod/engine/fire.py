@@ -30,6 +30,7 @@ class _Batch:
     runs: list[Run] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     steps: list[Advance] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)  # of the tasks, for the log
 
 
 async def fire_due(tx: Tx, limit: int = BATCH) -> int:
@@ -67,6 +68,7 @@ def _is_due(task: Task, now: Instant) -> bool:
 async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
     plan = due_fires(task, tx.now, tx.limits)
     trigger = _trigger_of(task)
+    batch.names[task.id] = task.name
     known = await _fired_before(tx, task)
     batch.runs += _missed_entry(task, tx.now, plan, trigger, known)
     for fire in _newest_alone(task, plan.fires):
@@ -167,6 +169,7 @@ async def _write(tx: Tx, batch: _Batch) -> None:
         tx.effects.fact(
             "skipped" if run.status == "skipped" else "fired",
             task_id=run.task_id,
+            task_name=batch.names[run.task_id],
             run_id=run.id,
             agent_id=run.agent_id,
             late_s=(tx.now - run.scheduled_for) / SECOND,
@@ -200,7 +203,13 @@ async def set_aside(tx: Tx, task_id: str, error: str) -> None:
     await tx.chat.add_activity(
         task.agent_id, "task_paused", f"{task.name} is paused", reason, task.id, entry.id, tx.now
     )
-    tx.effects.fact("task_paused", task_id=task.id, agent_id=task.agent_id, reason=reason)
+    tx.effects.fact(
+        "task_paused",
+        task_id=task.id,
+        task_name=task.name,
+        agent_id=task.agent_id,
+        reason=reason,
+    )
 
 
 async def run_now(tx: Tx, task: Task) -> Run:
@@ -214,6 +223,8 @@ async def run_now(tx: Tx, task: Task) -> Run:
         await cancel_all(tx, active, _REPLACED)
     queued = bool(going) and task.overlap in ("skip", "queue")
     run = make_run(task, tx.now, tx.now, "manual", queued=queued)
-    batch = _Batch([run], [make_run_event(tx.now, task, run, tx.limits)])
+    batch = _Batch(
+        [run], [make_run_event(tx.now, task, run, tx.limits)], names={task.id: task.name}
+    )
     await _write(tx, batch)
     return run

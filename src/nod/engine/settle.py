@@ -50,7 +50,13 @@ async def start(tx: Tx, agent: Agent, task: Task) -> Run:
         await tx.runs.insert([run])
         await tx.events.insert(make_run_event(tx.now, task, run, tx.limits))
         tx.effects.fact(
-            "fired", run_id=run.id, task_id=task.id, agent_id=agent.id, late_s=0.0, reason=None
+            "fired",
+            run_id=run.id,
+            task_id=task.id,
+            task_name=task.name,
+            agent_id=agent.id,
+            late_s=0.0,
+            reason=None,
         )
     return await take_up(tx, run)
 

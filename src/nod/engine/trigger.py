@@ -88,6 +88,7 @@ async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
         "skipped" if verdict == "skip" else "triggered",
         run_id=run.id,
         task_id=task.id,
+        task_name=task.name,
         agent_id=task.agent_id,
         late_s=0.0,
         reason=run.reason,
