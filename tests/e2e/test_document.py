@@ -13,14 +13,8 @@ from typing import Any
 
 import pytest
 
-from nod.actions import accounts
 from nod.actions.agents import Credentials
-from nod.app import open_database
-from nod.clock import SystemClock
-from nod.config import load
-from nod.domain.model import User
-from nod.secrets import Vault, load_secret_key
-from nod.store.store import Store
+from support.person import token_of_first_person
 from support.plain import Answer, WebSocket, call
 from support.server import RunningServer
 
@@ -284,21 +278,6 @@ def chat_of_first_person(server: RunningServer) -> list[dict[str, Any]]:
     url = f"{server.url}/api/conversations/{conversation['id']}/messages"
     messages: list[dict[str, Any]] = call("GET", url, headers).body
     return messages
-
-
-async def token_of_first_person(server: RunningServer) -> str:
-    environ = {"NOD_DATA_DIR": str(server.data_dir)}
-    settings = load(environ, {})
-    clock = SystemClock()
-    store = Store(open_database(settings, exclusive=False), clock, settings.limits)
-    await store.start()
-    try:
-        user: User | None = await store.read(lambda tx: tx.people.first_user())
-    finally:
-        await store.close()
-    assert user is not None
-    key = Vault(load_secret_key(None, server.data_dir)).derive(accounts.JWT_PURPOSE)
-    return accounts.make_token(user, key, clock.now(), settings.limits)[0]
 
 
 def test_polling_finds_what_is_due_and_starting_takes_it_up(agent: Agent) -> None:
