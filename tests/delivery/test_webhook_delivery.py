@@ -443,6 +443,21 @@ async def test_a_key_that_cannot_be_opened_stops_that_agents_webhooks_only(
         assert await nod.deliveries(stuck) == []
 
 
+async def test_an_event_that_cannot_be_sent_at_all_harms_no_other_agent(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with hooked(tmp_path, answer(500), clock=clock) as (nod, hook, _, task):
+        (broken,) = await nod.fire(task)
+        await nod.until_noted(broken)
+        with sqlite3.connect(nod.nod.settings.database_path) as raw:
+            raw.execute("UPDATE events SET body = x'7b7d' WHERE run_id = ?", (broken,))
+        raw.close()
+        clock.advance(6.1)
+        bob = await nod.add_agent("Bob", webhook_url=hook.url)
+        (run_id,) = await nod.fire(await nod.add_task(bob))
+        assert (await nod.until_settled(run_id)).channel == "webhook"
+        assert (await nod.event(broken)).state == "pending"
+
+
 async def test_stopping_gives_up_attempts_and_keeps_their_events(tmp_path: Path) -> None:
     async with receiving() as hook:
         hook.release.clear()

@@ -17,7 +17,7 @@ from nod.engine.deliver import Deliverer
 from nod.engine.fire import run_now
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
-from nod.store.effects import Effects
+from nod.store.effects import Effects, Outgoing
 from support.inprocess import until
 from support.world import World
 
@@ -133,6 +133,19 @@ async def test_an_event_whose_time_comes_is_pushed_by_the_next_look(
     world.clock.advance(60)
     assert await delivery.deliverer.look() is None
     assert (await sent(socket)).event.id == event.id
+
+
+async def test_the_news_of_a_commit_that_comes_after_its_event_was_read_pushes_nothing_twice(
+    delivery: Delivery, task: Task
+) -> None:
+    event = await delivery.event(task)
+    socket = delivery.open()
+    await sent(socket)
+    await until(lambda: not socket.syncing)
+    delivery.deliverer.take([Outgoing(event)])
+    delivery.deliverer.acknowledged(socket, event.id)
+    delivery.deliverer.take([Outgoing(event)])
+    assert socket.frames.empty()
 
 
 async def test_closing_stops_what_is_being_read(delivery: Delivery, task: Task) -> None:

@@ -254,9 +254,18 @@ async def replay(tx: Tx, event: Event) -> Event:
         expires_at = tx.now + tx.limits.delivery_window_s * SECOND
     if not await tx.events.replay(event.id, event.state, tx.now, expires_at):
         raise Conflict("this event has just changed; look at it again")
-    again = await tx.events.get(event.id)
-    if again is None or again.state != state:
-        raise Conflict("this event has just been removed")
+    again = replace(
+        event,
+        state=state,
+        not_before=tx.now,
+        attempt_at=None,
+        expires_at=expires_at,
+        attempts=0,
+        retry_reason="first_attempt",
+        channel=None,
+        settled_at=None,
+        error=None,
+    )
     payload = None if event.run_id is None else await tx.runs.payload(event.run_id)
     announce(tx, again, payload if event.type == "task_trigger" else None)
     return again

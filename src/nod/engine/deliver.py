@@ -65,7 +65,7 @@ class Deliverer:
                 self._catch_up(socket)
                 if socket.stalled:
                     self._webhooks.wake(socket.agent_id)
-            else:
+            elif not self._is_under_way(socket, outgoing.event.id):
                 socket.push(outgoing)
 
     def opened(self, socket: Socket) -> None:
@@ -130,6 +130,10 @@ class Deliverer:
         if socket is None or event.id in socket.silent:
             return not self._is_written_soon(event.id)
         return socket.stalled and event.id not in socket.in_flight
+
+    def _is_under_way(self, socket: Socket, event_id: str) -> bool:
+        """Whether a read of the outbox has been faster than the news of the commit."""
+        return event_id in socket.in_flight or self._is_written_soon(event_id)
 
     def _webhook_ended(self, event: Event, delivered: bool) -> None:
         """An attempt by webhook is over: a socket may take what came after it, or itself."""
@@ -258,10 +262,9 @@ class Deliverer:
     def _known(self, socket: Socket, event: Event) -> bool:
         """Whether the event is on its way already, or delivered since the outbox was read."""
         return (
-            event.id in socket.in_flight
+            self._is_under_way(socket, event.id)
             or event.id in socket.silent
             or event.id in socket.settled
-            or self._is_written_soon(event.id)
             or self._webhooks.holds(event)
         )
 
