@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test coverage check format bench lock clean
 
 help: ## what each command does
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,13 @@ run: $(VENV)/.server ## a server, an agent that really works, a task each minute
 test: $(VENV)/.dev ## every check and every test
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 2
+
+coverage: $(VENV)/.dev ## branches covered in domain, engine and delivery, which must be all
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest -n 2 -q
+	@$(BIN)/python -m coverage combine -q
+	@$(BIN)/python -m coverage report --skip-covered --show-missing --fail-under=100 \
+	  --include='src/nod/domain/*,src/nod/engine/*,src/nod/delivery/*'
 
 check: $(VENV)/.dev ## format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check .

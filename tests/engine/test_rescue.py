@@ -9,6 +9,7 @@ from nod.domain.decisions import Answer
 from nod.domain.instant import HOUR, SECOND
 from nod.engine.outbox import make_event, put
 from nod.engine.rescue import next_rescue_at
+from nod.store.store import Tx
 from support.clock import MONDAY_9
 from support.steps import (
     DAY_S,
@@ -130,6 +131,26 @@ async def test_a_run_that_nobody_took_while_it_was_useful_is_skipped_and_asked_a
     )
     again = await newest(world, task)
     assert (again.trigger, again.status) == ("manual", "pending")
+
+
+async def test_what_is_of_no_use_any_more_is_not_sent_even_before_it_is_ended(world: World) -> None:
+    await called(world, await world.task("event", useful_until="10m"))
+    agent_id = world.agent.id
+
+    async def waiting() -> list[int]:
+        async def look(tx: Tx) -> list[int]:
+            return [
+                len(await tx.events.undelivered(agent_id, 0, tx.now, 0, 10)),
+                len(await tx.events.triggers_to_poll(agent_id, tx.now, 0, 10)),
+                len(await tx.events.feed_open(agent_id, tx.now, 10)),
+            ]
+
+        return await world.store.read(look)
+
+    world.clock.advance(599)
+    assert await waiting() == [1, 1, 1]
+    world.clock.advance(1)
+    assert await waiting() == [0, 0, 0]
 
 
 async def test_a_held_run_outlives_its_use_too(world: World) -> None:

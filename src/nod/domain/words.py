@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 from cronsim.explain import explain
 
 from nod.domain.cron import Rule, rule
-from nod.domain.instant import DAY, HOUR, Instant
+from nod.domain.errors import InvalidInput
+from nod.domain.instant import DAY, HOUR, Instant, to_datetime
 from nod.domain.zones import Change, changes, local
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -29,8 +30,14 @@ def duration_words(seconds: float) -> str:
 
 
 def clock_words(at: Instant, timezone: str) -> str:
-    """What a clock in the zone shows at the instant, in 24 hours: `09:15`."""
-    return f"{local(at, timezone):%H:%M}"
+    """What a clock in the zone shows at the instant, in 24 hours: `09:15`.
+
+    For a zone that the zone data no longer has it says the time in UTC: `08:15 UTC`.
+    """
+    try:
+        return f"{local(at, timezone):%H:%M}"
+    except InvalidInput:
+        return f"{to_datetime(at):%H:%M} UTC"
 
 
 def describe(cron: str) -> str:

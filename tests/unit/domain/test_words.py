@@ -84,6 +84,10 @@ def test_an_instant_is_said_as_the_clock_of_its_zone_shows_it() -> None:
     assert clock_words(at("2025-01-01T22:05:00Z"), "Asia/Kathmandu") == "03:50"
 
 
+def test_a_clock_of_a_zone_that_is_gone_is_shown_in_utc() -> None:
+    assert clock_words(at("2025-07-01T07:05:00Z"), "Nowhere/Dropped") == "07:05 UTC"
+
+
 def notes_of(cron: str, timezone: str, start: str, count: int = 1) -> tuple[str, ...]:
     return preview(cron, timezone, at(start), count).notes
 

@@ -1,4 +1,5 @@
--- The outbox and the attempts made on it.
+-- The outbox and the attempts made on it. What has expired is not sent any more, also in the
+-- moment before the rescue stage ends it.
 
 -- name: insert_events
 -- attempt_at is set where the agent has a webhook that works: that event has to be tried at its
@@ -25,7 +26,8 @@ SELECT {events} FROM events WHERE run_id = :run_id ORDER BY seq
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
 WHERE e.agent_id = :agent_id AND e.seq > :after AND (
-  (e.state = 'pending' AND e.not_before <= :now)
+  (e.state = 'pending' AND e.not_before <= :now
+    AND (e.expires_at IS NULL OR e.expires_at > :now))
   OR (e.state = 'polled' AND e.settled_at <= :polled_before AND EXISTS (
     SELECT 1 FROM runs r WHERE r.id = e.run_id AND r.status = 'pending'))
 )
@@ -42,7 +44,7 @@ WHERE state = 'pending' AND attempt_at <= :now
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
 WHERE e.agent_id = :agent_id AND e.state = 'pending' AND e.attempt_at <= :now
-  AND e.not_before <= :now
+  AND e.not_before <= :now AND (e.expires_at IS NULL OR e.expires_at > :now)
   AND NOT EXISTS (
     SELECT 1 FROM events o
     WHERE o.run_id = e.run_id AND o.seq < e.seq AND o.state IN ('held', 'pending'))
@@ -112,7 +114,8 @@ FROM events e
 JOIN runs r ON r.id = e.run_id
 LEFT JOIN run_payloads p ON p.run_id = e.run_id
 WHERE e.agent_id = :agent_id AND e.type = 'task_trigger' AND r.status = 'pending'
-  AND ((e.state = 'pending' AND e.not_before <= :now)
+  AND ((e.state = 'pending' AND e.not_before <= :now
+      AND (e.expires_at IS NULL OR e.expires_at > :now))
     OR (e.state = 'polled' AND e.settled_at <= :polled_before))
 ORDER BY e.seq
 LIMIT :limit
@@ -130,6 +133,7 @@ LIMIT :limit
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
 WHERE e.agent_id = :agent_id AND e.state IN ('pending', 'polled') AND e.not_before <= :now
+  AND (e.state = 'polled' OR e.expires_at IS NULL OR e.expires_at > :now)
 ORDER BY e.seq
 LIMIT :limit
 
