@@ -338,7 +338,7 @@ def test_json_logs_are_an_object_a_line_also_for_exceptions(log: io.StringIO) ->
     try:
         raise ValueError
     except ValueError:
-        logging.getLogger("some.library").exception("it failed")
+        logging.getLogger("a.package").exception("it failed")
     first, second = (json.loads(line) for line in log.getvalue().splitlines())
     assert (first["event"], first["level"], first["token"]) == ("listening", "info", "[hidden]")
     assert "Traceback" in second["exception"]
