@@ -1,0 +1,120 @@
+"""Each limit has a test at its edge: this table says which, and a new limit has to be entered."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from nod.domain.limits import Limits
+
+TESTS = Path(__file__).parent.parent
+
+EDGES = "api/test_agent_limits.py"
+HOOKS = "api/test_hooks.py"
+INBOUND = "unit/domain/test_inbound.py"
+POLICY = "unit/domain/test_policy.py"
+PUSHES = "delivery/test_socket_delivery.py"
+FRAMES = "delivery/test_socket_frames.py"
+WEBHOOKS = "delivery/test_webhook_delivery.py"
+SENDER = "faults/test_webhook_faults.py"
+ACCOUNTS = "unit/actions/test_accounts_actions.py"
+RUNS = "api/test_agent_runs.py"
+TASKS = "api/test_agent_tasks.py"
+
+# The limit, the file, and what in the file is about it: the limit's own name, or a test's.
+TESTED: dict[str, tuple[str, str]] = {
+    # what one request or frame may carry
+    "body_bytes": ("api/test_bad_input.py", "test_a_body_of_a_mebibyte_is_read_and_one_byte_more"),
+    "event_body_bytes": (EDGES, "event_body_bytes"),
+    "frame_bytes": (FRAMES, "test_a_frame_of_ten_megabytes_is_refused"),
+    "image_bytes": ("api/test_agent_events.py", "test_a_picture_of_five_mebibytes_fits"),
+    "json_depth": (INBOUND, "test_json_may_be_nested_as_deep_as_the_limit"),
+    "form_fields": (INBOUND, "form_fields"),
+    # texts
+    "name_chars": (EDGES, "name_chars"),
+    "title_chars": (EDGES, "title_chars"),
+    "prompt_chars": (EDGES, "prompt_chars"),
+    "description_chars": (EDGES, "description_chars"),
+    "summary_chars": (RUNS, "test_a_summary_has_1000_characters_and_not_one_more"),
+    "message_chars": (EDGES, "message_chars"),
+    "status_text_chars": (EDGES, "status_text_chars"),
+    "output_bytes": (RUNS, "test_an_output_holds_a_mebibyte_and_not_a_byte_more"),
+    "context_block_bytes": (RUNS, "test_a_block_holds_64_kib_and_a_scratchpad_one_mebibyte"),
+    "context_run_bytes": (RUNS, "test_a_block_holds_64_kib_and_a_scratchpad_one_mebibyte"),
+    "webhook_url_chars": ("unit/delivery/test_address_guard.py", "webhook_url_chars"),
+    "decision_options": (EDGES, "decision_options"),
+    "always_patterns": (EDGES, "always_patterns"),
+    # how many
+    "tasks_per_agent": (TASKS, "tasks_per_agent="),
+    "tasks_per_agent_hour": (TASKS, "tasks_per_agent_hour="),
+    "triggers_per_minute": (HOOKS, "triggers_per_minute"),
+    "queue_scheduled": (POLICY, "queue_scheduled"),
+    "queue_event": (POLICY, "queue_event"),
+    "catch_up_runs": (POLICY, "catch_up_runs"),
+    "missed_entries": ("engine/test_fire.py", "missed_entries"),
+    "open_decisions": (EDGES, "open_decisions"),
+    "page_items": (EDGES, "page_items"),
+    "connections_per_agent": (FRAMES, "connections_per_agent"),
+    "password_min_chars": (ACCOUNTS, "test_a_password_has_a_length"),
+    "password_chars": (ACCOUNTS, "test_a_password_has_a_length"),
+    "login_attempts": (ACCOUNTS, "login_attempts"),
+    # runs
+    "timeout_s": (TASKS, '"timeout_s": 3600'),
+    "timeout_max_s": (EDGES, "timeout_max_s"),
+    "max_attempts": (EDGES, "max_attempts"),
+    "pause_after_failures": (TASKS, '"pause_after_failures": 10'),
+    "tell_after_failures": ("engine/test_ending.py", "told_once_after_three_failures"),
+    "spread_max_s": (EDGES, "spread_max_s"),
+    "catch_up_once_s": (POLICY, "catch_up_once_s"),
+    "catch_up_all_s": (POLICY, "catch_up_all_s"),
+    "catch_up_min_s": (POLICY, "catch_up_min_s"),
+    "catch_up_max_s": (POLICY, "catch_up_max_s"),
+    "catch_up_window_max_s": (EDGES, "catch_up_window_max_s"),
+    "on_time_s": (POLICY, "on_time_s"),
+    "heartbeat_write_s": ("engine/test_heartbeats.py", "written_every_fifteen"),
+    "thinking_s": ("unit/actions/test_chat_actions.py", "test_thinking_shows_for_thirty_seconds"),
+    # delivery
+    "delivery_window_s": ("engine/test_rescue.py", "nobody took it in time"),
+    "socket_auth_s": (FRAMES, "socket_auth_s"),
+    "socket_ack_s": (PUSHES, "socket_ack_s"),
+    "socket_keep_alive_s": (PUSHES, "socket_keep_alive_s"),
+    "socket_in_flight": (PUSHES, "socket_in_flight"),
+    "poll_repeat_s": ("delivery/test_polling.py", "test_a_call_is_handed_out_once_and_again"),
+    "long_poll_s": (
+        "api/test_agent_events.py",
+        "test_a_wait_that_is_no_number_of_seconds_up_to_60",
+    ),
+    "webhook_timeout_s": (SENDER, "webhook_timeout_s"),
+    "webhook_answer_bytes": (SENDER, "webhook_answer_bytes"),
+    "webhook_parallel": (WEBHOOKS, "webhook_parallel"),
+    "webhook_connections": (SENDER, "webhook_connections"),
+    "webhook_tell_s": (WEBHOOKS, "test_a_failing_endpoint_is_told_after_an_hour"),
+    "webhook_disable_s": (WEBHOOKS, "test_five_days_of_failures_disable_the_endpoint"),
+    "secret_overlap_s": (
+        "unit/actions/test_agents_actions.py",
+        "test_after_a_rotation_both_secrets_work_for_a_day",
+    ),
+    "dedupe_s": ("engine/test_trigger.py", "test_a_repeated_call_answers_the_first_run_for_a_day"),
+    "trigger_tolerance_s": (
+        "unit/domain/test_inbound_verify.py",
+        "test_clocks_may_differ_by_the_tolerance",
+    ),
+    # people
+    "decision_expires_s": (EDGES, "decision_expires_s"),
+    "decision_expires_max_s": (EDGES, "decision_expires_max_s"),
+    "token_s": (ACCOUNTS, "token_s"),
+    # keeping
+    "retention_s": ("engine/test_sweep.py", "test_old_events_activity_and_keys_go_too"),
+    "retention_runs": ("engine/test_sweep.py", "retention_runs"),
+    "shutdown_s": ("e2e/test_demo.py", "status, seconds = demo.stop()"),
+}
+
+
+def test_every_limit_has_an_entry_and_no_entry_is_of_a_former_limit() -> None:
+    assert set(TESTED) == {field.name for field in fields(Limits)}
+
+
+@pytest.mark.parametrize("limit", sorted(TESTED))
+def test_the_test_of_a_limit_is_there(limit: str) -> None:
+    file, marker = TESTED[limit]
+    assert marker in (TESTS / file).read_text(encoding="utf-8"), f"{file} says nothing of {limit}"
