@@ -38,7 +38,7 @@ class Doors:
         self._sockets = AgentSockets(nod)
         self.http = Litestar(
             route_handlers=[
-                *agent.routes,
+                *agent.routes(nod.limits),
                 *hooks.routes,
                 *health.routes,
                 *user.routes(nod.limits),

@@ -16,7 +16,8 @@ from nod.actions.agents import Credentials
 from nod.actions.chat import AlertFields, MessageFields
 from nod.actions.decisions import DecisionFields, ProposalFields
 from nod.actions.heartbeats import Beat
-from nod.api.agent import Complete, ContextText, OutputText, Reason
+from nod.api.agent.runs import Complete, ContextText, OutputText
+from nod.api.agent.tasks import Reason
 from nod.domain.limits import MIB
 from nod.domain.task_fields import TaskFields
 from support.agent_routes import agent_routes

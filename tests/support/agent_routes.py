@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 
 from nod.api import agent
 from nod.api.auth import provide_nod
+from nod.domain.limits import Limits
 
 # Bodies that are fine, so that only the ids or the caller can be what is wrong.
 _BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -63,7 +64,7 @@ def agent_routes() -> list[Route]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         app = Litestar(
-            agent.routes,
+            agent.routes(Limits()),
             dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
             openapi_config=None,
         )
