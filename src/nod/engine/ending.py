@@ -54,14 +54,13 @@ async def finish(tx: Tx, before: Run, after: Run, *, by_agent: bool = False) -> 
     await _settle_events(tx, ended, by_agent)
     await _show(tx, ended)
     task = await tx.tasks.get(ended.task_id)
-    if task is not None:
-        await _tell_task(tx, task, before, ended)
+    await _tell_task(tx, task, before, ended)
     await release_next(tx, ended.task_id)
     tx.effects.fact(
         "run_ended",
         run_id=ended.id,
         task_id=ended.task_id,
-        task_name=None if task is None else task.name,
+        task_name=task and task.name,
         agent_id=ended.agent_id,
         status=ended.status,
         error=ended.error,
@@ -126,8 +125,8 @@ async def _show(tx: Tx, run: Run) -> None:
         await tx.chat.put_bubble(run, run.summary or "", tx.now)
 
 
-async def _tell_task(tx: Tx, task: Task, before: Run, run: Run) -> None:
-    if task.deleted_at is not None:
+async def _tell_task(tx: Tx, task: Task | None, before: Run, run: Run) -> None:
+    if task is None or task.deleted_at is not None:
         return
     if run.status == "failed":
         retried = await _retry(tx, task, before, run)
