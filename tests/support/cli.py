@@ -97,8 +97,8 @@ class Person:
     def log_in(cls, server: RunningServer) -> "Person":
         login = {"email": EMAIL, "password": PASSWORD}
         answer = httpx.post(f"{server.url}/api/auth/login", json=login).raise_for_status().json()
-        token = answer.get("access_token") or answer["token"]
-        return cls(httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}))
+        headers = {"Authorization": f"Bearer {answer['token']}"}
+        return cls(httpx.Client(base_url=server.url, headers=headers))
 
     def answer(self, decision_id: str, status: str, **fields: object) -> None:
         body = {"status": status, **fields}

@@ -78,6 +78,7 @@ class Client:
             while True:
                 step = steps.send(outcome)
                 if isinstance(step, Pause):
+                    # The backoff before another try: without an event loop, waiting is this.
                     time.sleep(step.delay_s)
                     outcome = None
                 else:

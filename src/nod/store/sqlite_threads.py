@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -97,7 +98,7 @@ class BatchLimits:
     work_s: float = 0.02
 
 
-class _Thread(threading.Thread):
+class _Thread(threading.Thread, ABC):
     """Takes units from a queue until None comes."""
 
     def __init__(
@@ -114,8 +115,9 @@ class _Thread(threading.Thread):
         while (unit := self._queue.get()) is not None:
             self._take(unit)
 
+    @abstractmethod
     def _take(self, unit: Unit[Any]) -> None:
-        raise NotImplementedError
+        """Run the unit, settle it, and leave no transaction open."""
 
     def _rollback(self) -> None:
         if self._connection.raw.in_transaction:
