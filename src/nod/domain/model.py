@@ -21,6 +21,11 @@ Channel = Literal["websocket", "webhook", "poll"]
 DecisionKind = Literal["approval", "choice", "question", "permission", "proposal", "still_wanted"]
 Author = Literal["agent", "user", "nod"]
 MessageKind = Literal["text", "report", "task", "decision", "notice"]
+Theme = Literal["system", "light", "dark"]
+Notify = Literal["always", "failures", "changes", "silent"]
+TargetKind = Literal["push", "apprise"]
+NoticeKind = Literal["result", "failure", "recovery", "request", "message", "health", "morning"]
+NoticeState = Literal["pending", "sent", "dead"]
 
 
 def new_id(prefix: str, now: Instant) -> str:
@@ -38,6 +43,13 @@ class User:
     password_hash: str
     timezone: str
     created_at: Instant
+    locale: str = "en_GB"  # how dates are written
+    theme: Theme = "system"
+    quiet_from: int | None = None  # minutes after midnight in their zone; no notices from then…
+    quiet_until: int | None = None  # …to then
+    quiet_requests: bool = False  # whether requests are quiet as well
+    morning_at: int | None = None  # minutes after midnight: when the night is summed up
+    feed_version: int = 1  # a new one makes the former calendar address worthless
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,7 @@ class Task:
     created_at: Instant
     updated_at: Instant
     deleted_at: Instant | None
+    notify: Notify = "always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +219,7 @@ class Conversation:
     agent_id: str
     title: str
     created_at: Instant
+    read_seq: int = 0  # the person has read up to this message
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +281,9 @@ class Decision:
     created_at: Instant
     expires_at: Instant
     warn_at: Instant | None  # when the person is warned next
+    held_answer: str | None = None  # JSON of the answer that can still be taken back
+    held_by: str | None = None
+    held_until: Instant | None = None  # when it is carried out and the agent hears of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,3 +299,73 @@ class Activity:
     task_id: str | None
     run_id: str | None
     created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser in which a person is signed in. Of its cookie only the hash is kept."""
+
+    id: str
+    user_id: str
+    token_hash: str
+    old_token_hash: str | None  # of the cookie before, which works a little longer
+    rotated_at: Instant
+    browser: str  # in words
+    created_at: Instant
+    seen_at: Instant
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AllowRule:
+    """What a person always allows an agent."""
+
+    id: str
+    agent_id: str
+    pattern: str
+    label: str
+    decision_id: str | None  # the request it was made with
+    created_by: str  # a person's e-mail
+    created_at: Instant
+    uses: int
+    used_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTarget:
+    """Where a person is notified."""
+
+    id: str
+    user_id: str
+    kind: TargetKind
+    label: str
+    address_hash: str
+    address: str  # sealed: an Apprise URL, or the JSON of a push subscription
+    enabled: bool
+    failing_since: Instant | None
+    error: str | None
+    created_at: Instant
+    used_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing a person is to be told, in the outbox until it is settled."""
+
+    id: str
+    user_id: str
+    kind: NoticeKind
+    title: str
+    text: str
+    path: str  # the page it opens
+    agent_id: str | None
+    task_id: str | None
+    run_id: str | None
+    decision_id: str | None
+    cause: str | None  # repeated failures with one cause are one notice
+    created_at: Instant
+    not_before: Instant
+    attempts: int
+    state: NoticeState
+    settled_at: Instant | None
+    error: str | None

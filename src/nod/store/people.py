@@ -45,13 +45,20 @@ class People:
         )
 
     async def update_user(self, user: User) -> None:
-        """Write name, password and zone."""
+        """Write what a person may change: all but the e-mail address."""
         await self._db.run(
             "update_user",
             id=user.id,
             name=user.name,
             password_hash=user.password_hash,
             timezone=user.timezone,
+            locale=user.locale,
+            theme=user.theme,
+            quiet_from=user.quiet_from,
+            quiet_until=user.quiet_until,
+            quiet_requests=user.quiet_requests,
+            morning_at=user.morning_at,
+            feed_version=user.feed_version,
         )
 
     async def user(self, user_id: str) -> User | None:

@@ -19,6 +19,10 @@ _TABLES: Mapping[str, type[Any]] = {
     "images": model.Image,
     "decisions": model.Decision,
     "activity": model.Activity,
+    "sessions": model.Session,
+    "allow_rules": model.AllowRule,
+    "notify_targets": model.NotifyTarget,
+    "notices": model.Notice,
 }
 # `seq` is counted by the database, so it is read and never written.
 _COUNTED = "seq"

@@ -21,7 +21,9 @@ UPDATE users SET email = :email, name = :name, password_hash = :password_hash,
 WHERE id = :id AND email = ''
 
 -- name: update_user
-UPDATE users SET name = :name, password_hash = :password_hash, timezone = :timezone
+UPDATE users SET name = :name, password_hash = :password_hash, timezone = :timezone,
+  locale = :locale, theme = :theme, quiet_from = :quiet_from, quiet_until = :quiet_until,
+  quiet_requests = :quiet_requests, morning_at = :morning_at, feed_version = :feed_version
 WHERE id = :id
 
 -- name: insert_login_attempt

@@ -38,7 +38,7 @@ UPDATE tasks SET
   pause_after_failures = :pause_after_failures, enabled = :enabled, pause_reason = :pause_reason,
   trigger_id = :trigger_id, verify = :verify, verify_secret = :verify_secret,
   next_fire_at = :next_fire_at, fired_until = :fired_until, failures = :failures,
-  updated_at = :updated_at, deleted_at = :deleted_at
+  updated_at = :updated_at, deleted_at = :deleted_at, notify = :notify
 WHERE id = :id
 
 -- name: due_tasks

@@ -1,0 +1,103 @@
+-- What the app needs: who is signed in, what was read, answers that can still be taken back,
+-- standing permissions, and notifications. New columns stand at the end, as in domain/model.py.
+
+ALTER TABLE users ADD COLUMN locale TEXT NOT NULL DEFAULT 'en_GB';
+ALTER TABLE users ADD COLUMN theme TEXT NOT NULL DEFAULT 'system';
+ALTER TABLE users ADD COLUMN quiet_from INTEGER;
+ALTER TABLE users ADD COLUMN quiet_until INTEGER;
+ALTER TABLE users ADD COLUMN quiet_requests BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE users ADD COLUMN morning_at INTEGER;
+ALTER TABLE users ADD COLUMN feed_version INTEGER NOT NULL DEFAULT 1;
+
+ALTER TABLE tasks ADD COLUMN notify TEXT NOT NULL DEFAULT 'always';
+
+ALTER TABLE conversations ADD COLUMN read_seq INTEGER NOT NULL DEFAULT 0;
+
+-- An answer that its person may still take back. The agent hears of it at held_until.
+ALTER TABLE decisions ADD COLUMN held_answer TEXT;
+ALTER TABLE decisions ADD COLUMN held_by TEXT;
+ALTER TABLE decisions ADD COLUMN held_until INTEGER;
+CREATE INDEX decisions_held ON decisions (held_until)
+  WHERE status = 'pending' AND held_until IS NOT NULL;
+
+-- The link that makes the first account; only its hash is kept.
+CREATE TABLE setup_links (
+  token_hash TEXT PRIMARY KEY,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+
+-- A browser that is signed in. Its cookie changes every day; the one before works a minute more.
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  token_hash TEXT NOT NULL UNIQUE,
+  old_token_hash TEXT,
+  rotated_at INTEGER NOT NULL,
+  browser TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+CREATE INDEX sessions_by_old_token ON sessions (old_token_hash) WHERE old_token_hash IS NOT NULL;
+CREATE INDEX sessions_by_user ON sessions (user_id, seen_at);
+
+-- What a person always allows an agent.
+CREATE TABLE allow_rules (
+  id TEXT PRIMARY KEY,
+  agent_id TEXT NOT NULL REFERENCES agents (id),
+  pattern TEXT NOT NULL,
+  label TEXT NOT NULL,
+  decision_id TEXT,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  uses INTEGER NOT NULL,
+  used_at INTEGER
+);
+CREATE UNIQUE INDEX allow_rules_one ON allow_rules (agent_id, pattern);
+
+-- Where a person is notified: a browser's push subscription, or an Apprise URL (sealed).
+CREATE TABLE notify_targets (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  label TEXT NOT NULL,
+  address_hash TEXT NOT NULL,
+  address TEXT NOT NULL,
+  enabled BOOLEAN NOT NULL,
+  failing_since INTEGER,
+  error TEXT,
+  created_at INTEGER NOT NULL,
+  used_at INTEGER
+);
+CREATE UNIQUE INDEX notify_targets_one ON notify_targets (user_id, address_hash);
+
+-- What a person is to be told, until every target had its tries.
+CREATE TABLE notices (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  title TEXT NOT NULL,
+  text TEXT NOT NULL,
+  path TEXT NOT NULL,
+  agent_id TEXT,
+  task_id TEXT,
+  run_id TEXT,
+  decision_id TEXT,
+  cause TEXT,
+  created_at INTEGER NOT NULL,
+  not_before INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  settled_at INTEGER,
+  error TEXT
+);
+CREATE INDEX notices_waiting ON notices (not_before) WHERE state = 'pending';
+CREATE INDEX notices_by_user ON notices (user_id, created_at);
+
+-- Keys that the server makes for itself (sealed), such as the VAPID key of Web Push.
+CREATE TABLE server_keys (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
