@@ -73,6 +73,7 @@ class Nod:
         self._deliverer = Deliverer(
             self.store, self.sockets, webhooks, self.clock, self.limits, self._rush
         )
+        self._deliverer.on_due = self.changes.notify
         self._engine = Engine(
             self.store, self._deliverer, self.clock, self._rush, (rescue_due, expire_due)
         )

@@ -11,7 +11,8 @@ import pytest
 
 from nod.actions.agents import Credentials
 from nod.domain.errors import Conflict, NotFound
-from nod.domain.model import Task
+from nod.domain.instant import HOUR, SECOND
+from nod.domain.model import Event, Task
 from nod.engine import attempts
 from nod.engine.ending import cancel
 from nod.engine.outbox import make_event, put
@@ -202,6 +203,35 @@ async def test_a_waiting_feed_wakes_at_once_when_an_event_comes(
     (run_id,) = await nod.fire(task)
     assert [each["run_id"] for each in await waiting] == [run_id]
     assert time.monotonic() - begun < 10
+
+
+async def test_a_waiting_feed_wakes_when_the_time_of_a_retry_has_come(
+    nod: InProcess, http: httpx.AsyncClient, ada: Credentials, clock: FakeClock
+) -> None:
+    later = clock.now() + 30 * SECOND
+
+    async def plan(tx: Tx) -> Event:
+        event = make_event(
+            tx.now, ada.agent.id, "user_message", {"text": "Later."}, not_before=later
+        )
+        return await put(tx, event)
+
+    planned = await nod.nod.store.write(plan)
+    waiting = asyncio.create_task(listed(http, "/events", wait_s=60))
+    await until(lambda: ada.agent.id in nod.nod.changes._waiting)
+    clock.advance(30)
+    assert [each["event_id"] for each in await waiting] == [planned.id]
+
+
+async def test_a_waiting_feed_waits_no_longer_because_the_wall_clock_is_set_back(
+    nod: InProcess, http: httpx.AsyncClient, ada: Credentials, clock: FakeClock
+) -> None:
+    waiting = asyncio.create_task(listed(http, "/events", wait_s=60))
+    await until(lambda: ada.agent.id in nod.nod.changes._waiting)
+    clock.set_wall(clock.now() - HOUR)
+    clock.advance(60)
+    async with asyncio.timeout(10):
+        assert await waiting == []
 
 
 async def test_a_waiting_feed_is_let_go_when_the_server_stops(

@@ -6,7 +6,7 @@ in the outbox when a socket opens, a retry comes due, or the process starts agai
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,8 @@ class Deliverer:
         self._reached: set[str] = set()  # runs of which that is about to be written
         self._writing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # Hears of the agents with an event whose time has come: whoever polls for them looks again.
+        self.on_due: Callable[[Iterable[str]], None] = lambda _agents: None
         webhooks.may_send = self._may_use_webhook
         webhooks.on_ended = self._webhook_ended
 
@@ -110,6 +112,7 @@ class Deliverer:
         for agent_id in agents:
             self._webhooks.wake(agent_id)
             self._look_for_socket(agent_id)
+        self.on_due(agents)
         return next_at
 
     async def close(self) -> None:

@@ -1,5 +1,6 @@
 """What calls of agents have in common: who may call, which run they name, and waiting."""
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -35,11 +36,15 @@ def check_wait(wait_s: int, limits: Limits) -> None:
 async def wait_for(
     nod: Nod, id_: str, wait_s: int, look: Work[T], enough: Callable[[T], bool]
 ) -> T:
-    """Look, and look again at each change of `id_`, until there is enough or time is up."""
-    until = nod.clock.now() + wait_s * SECOND
+    """Look, and look again at each change of `id_`, until there is enough or time is up.
+
+    The time is monotonic: a wall clock that is set makes nobody wait longer or shorter.
+    """
+    ends = nod.clock.monotonic() + wait_s
     while True:
         with nod.changes.watch(id_) as changed:
             found = await nod.store.read(look)
-            if enough(found) or nod.clock.now() >= until or nod.draining.is_set():
+            left_s = ends - nod.clock.monotonic()
+            if enough(found) or left_s <= 0 or nod.draining.is_set():
                 return found
-            await nod.clock.wait(changed, until)
+            await nod.clock.wait(changed, nod.clock.now() + math.ceil(left_s * SECOND))
