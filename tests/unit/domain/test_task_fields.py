@@ -10,44 +10,13 @@ from nod.domain.errors import InvalidInput
 from nod.domain.fires import due_fires
 from nod.domain.instant import DAY, HOUR
 from nod.domain.limits import Limits
-from nod.domain.model import Agent, Task
+from nod.domain.model import Task
 from nod.domain.task_fields import TaskFields, edited, new_task
 from support.clock import MONDAY_9
+from support.values import AGENT, make_task_for
+from support.values import make_task as make
 
 LIMITS = Limits()
-AGENT = Agent(
-    id="agt_1",
-    owner_id="usr_1",
-    name="Ada",
-    kind="interactive",
-    timezone=None,
-    secret_hash="",
-    old_secret_hash=None,
-    old_secret_until=None,
-    old_secret_in_use=False,
-    webhook_url=None,
-    webhook_key="",
-    old_webhook_key=None,
-    webhook_failing_since=None,
-    webhook_told_at=None,
-    webhook_disabled=None,
-    last_seen_at=None,
-    status_text=None,
-    thinking_until=None,
-    thinking_in=None,
-    created_at=0,
-    deleted_at=None,
-)
-
-
-def make(**given: Any) -> Task:
-    return make_for(AGENT, **given)
-
-
-def make_for(agent: Agent, **given: Any) -> Task:
-    wanted = {"name": "Report", "prompt": "Say it.", "schedule": "0 10 * * *", **given}
-    fields = msgspec.convert(wanted, TaskFields)
-    return new_task(fields, agent, "Europe/Berlin", "agent", MONDAY_9, LIMITS)
 
 
 def edit(task: Task, now: int = MONDAY_9, **given: Any) -> Task:
@@ -65,8 +34,8 @@ def test_a_task_has_the_documented_defaults() -> None:
 
 def test_a_zone_is_the_tasks_own_else_the_agents_else_the_owners() -> None:
     there = replace(AGENT, timezone="Asia/Tokyo")
-    assert make_for(there, timezone="UTC").timezone == "UTC"
-    assert make_for(there).timezone == "Asia/Tokyo"
+    assert make_task_for(there, timezone="UTC").timezone == "UTC"
+    assert make_task_for(there).timezone == "Asia/Tokyo"
     assert make().timezone == "Europe/Berlin"
     assert edit(make(timezone="UTC"), timezone=None).timezone == "Europe/Berlin"
 
