@@ -23,10 +23,9 @@ from nod.app import Nod
 from nod.config import Settings
 from nod.delivery.sockets import Socket
 from nod.domain.errors import Unavailable
-from nod.domain.limits import MIB
 
-# Above the limit of a frame: a frame that is too large is answered, not cut off.
-_WS_MAX_BYTES = 16 * MIB
+# Above the limit of a frame: one that is somewhat too large is answered, not cut off.
+_FRAMES_READ = 2
 # A ping goes out and its answer is due within one keep-alive round, with time to spare.
 _PART_OF_ROUND = 0.45
 
@@ -127,7 +126,7 @@ def make_server(nod: Nod) -> Server:
         loop="asyncio" if sys.platform == "win32" else "uvloop",
         http="httptools",
         ws=AgentProtocol,
-        ws_max_size=_WS_MAX_BYTES,
+        ws_max_size=_FRAMES_READ * nod.limits.frame_bytes,
         ws_ping_interval=ping_s,
         ws_ping_timeout=ping_s,
         ws_per_message_deflate=False,

@@ -78,6 +78,9 @@ async def test_every_operation_says_what_it_does_how_it_fails_and_who_may_call_i
             assert operation["security"] == [{"agentId": [], "agentSecret": []}], about
         elif path.startswith(("/api/webhooks/", "/api/auth/")) or not path.startswith("/api/"):
             assert operation["security"] == [], about
+        elif path.startswith("/api/images/"):
+            either = [{"agentId": [], "agentSecret": []}, {"bearer": []}]
+            assert operation["security"] == either, about
         else:
             assert operation["security"] == [{"bearer": []}], about
 
@@ -120,6 +123,16 @@ async def test_a_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(
 @pytest.mark.parametrize("name", ["nothing.js", "VENDORED.md", "..%2Fdocs.py"])
 async def test_only_the_pages_own_files_are_served(docs: httpx.AsyncClient, name: str) -> None:
     assert (await docs.get(f"/static/{name}")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/nothing.json", "/events/more"])
+async def test_an_unknown_address_is_answered_in_the_form_of_all_errors(
+    docs: httpx.AsyncClient, path: str
+) -> None:
+    answer = await docs.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("application/json")
+    assert list(answer.json()) == ["detail"]
 
 
 def test_what_is_vendored_is_there_with_its_version_and_licence() -> None:

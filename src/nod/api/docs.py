@@ -13,6 +13,7 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.params import FromPath
+from litestar.status_codes import HTTP_404_NOT_FOUND
 
 from nod.api import asyncapi, events_page, openapi
 from nod.app import Nod
@@ -85,6 +86,7 @@ def openapi_config() -> OpenAPIConfig:
         PATH,
         route_handlers=[events, asyncapi_document, static],
         include_in_schema=False,
+        after_request=_as_problem,
         response_headers={
             "Content-Security-Policy": _VIEWER,
             "X-Content-Type-Options": "nosniff",
@@ -92,6 +94,13 @@ def openapi_config() -> OpenAPIConfig:
         },
     )
     return openapi.make_config(openapi_router=router, render_plugins=[_Document(), _Page()])
+
+
+def _as_problem(response: Response[Any]) -> Response[Any]:
+    """The framework's own page for an unknown address gives way to the API's one form of error."""
+    if response.status_code == HTTP_404_NOT_FOUND:
+        raise NotFoundException
+    return response
 
 
 @get(

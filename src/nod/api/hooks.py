@@ -11,8 +11,9 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import MediaType, Request, Response, post
+from litestar import HttpMethod, MediaType, Request, Response, post, route
 from litestar.datastructures import State
+from litestar.exceptions import MethodNotAllowedException
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath
 
@@ -48,8 +49,11 @@ class Inbound:
     body: bytes
 
 
+_PATH = "/api/webhooks/{trigger_id:str}"
+
+
 @post(
-    "/api/webhooks/{trigger_id:str}",
+    _PATH,
     status_code=202,
     tags=["Triggers"],
     operation_id="CallTrigger",
@@ -84,6 +88,12 @@ async def call_trigger(
             answered.body, status_code=200, media_type=answered.content_type, headers=safe
         )
     return Response(Accepted("accepted", answered.event_id, answered.run_id), status_code=202)
+
+
+@route(_PATH, http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False)
+def refuse_options() -> None:
+    """Refused like every method but POST; without this, the framework would answer by itself."""
+    raise MethodNotAllowedException(headers={"allow": "POST"})
 
 
 async def find_task(nod: Nod, trigger_id: str) -> Task:
@@ -180,4 +190,5 @@ def _too_large(most: int) -> TooLarge:
     return TooLarge(f"the body is larger than the {most} bytes that a trigger takes")
 
 
-routes = [call_trigger]
+# In this order: a route whose first handler leaves OPTIONS open gets the framework's own for it.
+routes = [refuse_options, call_trigger]

@@ -34,6 +34,7 @@ _WHO: tuple[tuple[str, list[Json]], ...] = (
     ("/api/auth/", []),
     ("/api/webhooks/", []),
     ("/api/agent/", _AGENT),
+    ("/api/images/", [*_AGENT, *_PERSON]),  # either
     ("/api/", _PERSON),
 )
 _DESCRIPTION = """\

@@ -177,9 +177,9 @@ def _of_framework(error: HTTPException) -> Problem:
 
 
 def _wrong_method(headers: dict[str, str]) -> Problem:
-    allowed = sorted(
-        name.strip() for name in headers.get("allow", "").split(",") if name.strip().isupper()
-    )
+    """What the address is for. OPTIONS, which only tells the same, is left out."""
+    names = {name.strip() for name in headers.get("allow", "").split(",")} - {"OPTIONS"}
+    allowed = sorted(name for name in names if name.isupper())
     if not allowed:
         return Problem(405, "this address does not take that method", headers)
     detail = f"this address takes {', '.join(allowed)} only"

@@ -11,8 +11,7 @@ from nod.api.agent_frames import SOCKET, Named, handle, read_named
 from nod.api.problems import sentence
 from nod.app import Nod
 from nod.delivery.sockets import Framed, HangUp, Socket
-from nod.domain.errors import Conflict, NodError, NotAuthenticated, NotFound
-from nod.domain.limits import MIB
+from nod.domain.errors import NodError, NotAuthenticated, NotFound, TooLarge
 from nod.domain.model import Agent, Channel
 from nod.store.effects import Fact
 from nod.store.people import Seen
@@ -163,8 +162,8 @@ class AgentSockets:
         named = None
         try:
             if len(raw) > self._nod.limits.frame_bytes:
-                most = self._nod.limits.frame_bytes // MIB
-                raise Conflict(f"a frame holds at most {most} MiB; this one has {len(raw)} bytes")
+                most = self._nod.limits.frame_bytes
+                raise TooLarge(f"a frame holds at most {most} bytes; this one has {len(raw)}")
             named = read_named(raw)
             await self._handle(agent, socket, named, raw)
         except Exception as error:  # noqa: BLE001 - answered by its sentence, unexpected ones logged
