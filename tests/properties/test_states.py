@@ -193,8 +193,8 @@ def test_the_functions_say_what_the_tables_say() -> None:
 def test_a_change_that_is_not_in_a_table_is_refused() -> None:
     with pytest.raises(Conflict, match="run_1 is completed; it cannot time out any more"):
         next_run_status("time_out", "completed", "run_1")
-    with pytest.raises(Conflict, match="this event is dead; it cannot release"):
-        next_event_state("release", "dead")
+    with pytest.raises(Conflict, match="this event is dead; it cannot hand out"):
+        next_event_state("hand_out", "dead")
     with pytest.raises(Conflict, match="already expired; the first answer stands"):
         next_decision_status("approve", "expired")
 

@@ -225,7 +225,7 @@ def _form(body: bytes, limits: Limits) -> bytes:
     if body.count(b"&") >= limits.form_fields:
         raise TooLarge(f"the form has more than {limits.form_fields} fields")
     text = body.decode("utf-8", "replace")
-    return _fields_json(parse_qsl(text, keep_blank_values=True, errors="replace"))
+    return _fields_json(parse_qsl(text, keep_blank_values=True))
 
 
 def _multipart(body: bytes, boundary: str, limits: Limits) -> bytes | None:
@@ -292,6 +292,6 @@ def _json_answer(answer: dict[str, str]) -> UrlCheck:
 
 def _bounded(kind: str, value: str) -> str:
     if len(value) > _KEY_CHARS:
-        digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = hashlib.sha256(value.encode()).hexdigest()
         return f"{kind}:sha256:{digest}"
     return f"{kind}:{value}"

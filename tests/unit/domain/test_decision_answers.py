@@ -6,7 +6,7 @@ import pytest
 
 from nod.domain.decisions import Answer, answered, closed, make_decision, next_warning
 from nod.domain.errors import Conflict, InvalidInput
-from nod.domain.instant import HOUR
+from nod.domain.instant import HOUR, SECOND
 from nod.domain.model import Decision, DecisionKind
 
 NOW = 1_772_442_000_000
@@ -19,6 +19,46 @@ def question(kind: DecisionKind = "approval") -> Decision:
 
 def answer(decision: Decision, given: Answer) -> Decision:
     return answered(decision, given, ["tea", "coffee"], ["git *"], ANN, NOW + HOUR)
+
+
+def test_a_new_question_is_open_and_offers_nothing_yet() -> None:
+    asked = make_decision(
+        NOW,
+        "agt_1",
+        "conv_1",
+        "choice",
+        "Which?",
+        100,
+        description="Tea or coffee.",
+        run_id="run_1",
+        task_id="tsk_1",
+    )
+    assert asked == Decision(
+        id=asked.id,
+        agent_id="agt_1",
+        conversation_id="conv_1",
+        run_id="run_1",
+        task_id="tsk_1",
+        kind="choice",
+        title="Which?",
+        description="Tea or coffee.",
+        options="[]",
+        allows_always=False,
+        always_allow_label=None,
+        always_allow_options="[]",
+        proposal=None,
+        status="pending",
+        note=None,
+        always_allow=False,
+        always_allow_pattern=None,
+        resolved_by=None,
+        resolved_at=None,
+        created_at=NOW,
+        expires_at=NOW + 100 * SECOND,
+        warn_at=NOW + 50 * SECOND,
+    )
+    assert asked.id.startswith(f"dec_{NOW:012x}")
+    assert (question().description, question().run_id, question().task_id) == ("", None, None)
 
 
 def test_the_person_is_warned_at_half_and_at_nine_tenths_of_the_time() -> None:
@@ -77,6 +117,8 @@ def test_allowing_for_good_takes_only_a_pattern_that_was_offered() -> None:
     wrong = Answer("approved", always_allow=True, always_allow_pattern="rm *")
     with pytest.raises(InvalidInput, match=r"git \*"):
         answer(asked, wrong)
+    with pytest.raises(InvalidInput, match=r"offered: git \*, ls$"):
+        answered(asked, wrong, [], ["git *", "ls"], ANN, NOW)
     with pytest.raises(InvalidInput, match="none"):
         answered(asked, wrong, [], [], ANN, NOW)
     with pytest.raises(InvalidInput, match="goes with approving"):
@@ -92,5 +134,6 @@ def test_the_first_answer_stands() -> None:
 def test_expiring_is_not_a_denial() -> None:
     expired = closed(question(), "expire", NOW + 10 * HOUR)
     assert (expired.status, expired.resolved_by, expired.note) == ("expired", "nod", None)
+    assert (expired.resolved_at, expired.warn_at) == (NOW + 10 * HOUR, None)
     with pytest.raises(Conflict):
         answer(expired, Answer("approved"))

@@ -109,6 +109,12 @@ def test_a_form_is_an_object_with_lists_for_repeated_fields() -> None:
     assert payload(body, FORM) == {"name": "Ada Lü", "tag": ["a", "b"], "empty": ""}
 
 
+def test_bytes_of_a_form_that_are_no_text_are_replaced() -> None:
+    assert payload(b"raw=a\xffb&escaped=%ff", FORM) == {"raw": "a\ufffdb", "escaped": "\ufffd"}
+    body = part('name="raw"', b"a\xffb") + b"\r\n--b--"
+    assert payload(body, MULTIPART) == {"raw": "a\ufffdb"}
+
+
 def test_a_form_with_more_fields_than_the_limit_is_refused() -> None:
     limits = replace(LIMITS, form_fields=2)
     assert payload(b"a=1&b=2", FORM, limits) == {"a": "1", "b": "2"}
@@ -232,6 +238,9 @@ def test_long_keys_stay_short_and_different() -> None:
     keys = [dedupe_key({"idempotency-key": "k" * 5_000 + end}, b"{}") or "" for end in "ab"]
     assert keys[0] != keys[1]
     assert all(len(key) < 100 for key in keys)
+    assert dedupe_key({"webhook-id": "k" * 200}, b"{}") == "webhook-id:" + "k" * 200
+    digest = hashlib.sha256(b"k" * 201).hexdigest()
+    assert dedupe_key({"webhook-id": "k" * 201}, b"{}") == f"webhook-id:sha256:{digest}"
 
 
 def test_an_agent_sees_what_the_event_is_and_no_credential() -> None:
@@ -254,6 +263,7 @@ def test_an_agent_sees_what_the_event_is_and_no_credential() -> None:
         "s3cret",
     )
     assert safe_headers(shown | hidden | {"user-agent": "x" * 1_001}) == shown
+    assert safe_headers({"user-agent": "x" * 1_000}) == {"user-agent": "x" * 1_000}
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,18 @@ def test_a_missing_header_is_named(
         assert name in refused(kind, secret, rest, body, at_s).lower()
 
 
+@signs_the_body
+def test_the_header_with_the_wrong_signature_or_time_is_named(
+    kind: VerifyKind, secret: str, headers: dict[str, str], body: bytes, at_s: int
+) -> None:
+    names = [name for name in headers if "signature" in name]
+    assert f"signature in {names[0]} does" in refused(kind, "b3RoZXI=", headers, body, at_s).lower()
+    if kind in ("slack", "standard", "stripe"):
+        (timestamp,) = [name for name in headers if "timestamp" in name] or names
+        detail = refused(kind, secret, headers, body, at_s + 301).lower()
+        assert detail.startswith(f"{timestamp} says")
+
+
 @signed
 def test_a_task_without_its_secret_accepts_nothing(
     kind: VerifyKind, secret: str, headers: dict[str, str], body: bytes, at_s: int

@@ -1,5 +1,7 @@
 """Instants: exact, in both directions, and only those that every zone's clock can show."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -37,6 +39,21 @@ def test_fractions_of_a_millisecond_are_dropped_also_before_1970() -> None:
 )
 def test_a_time_with_its_offset_is_read(text: str) -> None:
     assert rfc3339(parse_rfc3339(text, "run_at")) == "2025-09-01T10:30:00Z"
+
+
+@pytest.fixture
+def host_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("host_in_tokyo")
+def test_the_wire_shows_utc_whatever_the_zone_of_the_host() -> None:
+    assert rfc3339(0) == "1970-01-01T00:00:00Z"
+    assert rfc3339(1_999) == "1970-01-01T00:00:01Z"
 
 
 @pytest.mark.parametrize(

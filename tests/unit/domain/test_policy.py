@@ -228,6 +228,7 @@ def test_jitter_moves_an_attempt_by_up_to_a_fifth() -> None:
         ("Mon, 01 Sep 2025 10:00:30 GMT", 30),
         ("Monday, 01-Sep-25 10:00:30 GMT", 30),
         ("Mon Sep  1 10:00:30 2025", 30),
+        ("Mon, 01 Sep 2025 12:00:30 +0200", 30),
         ("Mon, 01 Sep 2025 09:00:00 GMT", 0),
         ("Mon, 01 Sep 2031 09:00:00 GMT", 86_400),
         ("", None),

@@ -14,6 +14,7 @@ def at(text: str) -> Instant:
 @pytest.mark.parametrize(
     ("written", "normal"),
     [
+        ("1s", "1s"),
         ("90s", "90s"),
         ("120s", "2m"),
         ("30m", "30m"),

@@ -29,7 +29,18 @@ def test_a_task_has_the_documented_defaults() -> None:
     assert (task.timeout_s, task.max_attempts, task.idempotent) == (3600, 1, False)
     assert (task.pause_after_failures, task.spread_s, task.enabled) == (10, 0, True)
     assert (task.timezone, task.trigger_id, task.verify) == ("Europe/Berlin", None, "none")
+    assert (task.description, task.useful_until, task.notify) == ("", None, "always")
     assert task.next_fire_at == MONDAY_9 + DAY  # 10:00 in Berlin is 09:00Z, and that is now
+
+
+def test_a_new_task_is_its_agents_and_knows_who_made_it_and_when() -> None:
+    task = make()
+    assert task.id.startswith(f"tsk_{MONDAY_9:012x}")
+    assert (task.agent_id, task.created_by) == ("agt_1", "agent")
+    assert (task.created_at, task.updated_at, task.fired_until) == (MONDAY_9,) * 3
+    assert (task.failures, task.last_run_status, task.deleted_at) == (0, None, None)
+    later = edit(task, MONDAY_9 + HOUR, name="Other")
+    assert (later.created_at, later.updated_at) == (MONDAY_9, MONDAY_9 + HOUR)
 
 
 def test_a_zone_is_the_tasks_own_else_the_agents_else_the_owners() -> None:
@@ -37,6 +48,7 @@ def test_a_zone_is_the_tasks_own_else_the_agents_else_the_owners() -> None:
     assert make_task_for(there, timezone="UTC").timezone == "UTC"
     assert make_task_for(there).timezone == "Asia/Tokyo"
     assert make().timezone == "Europe/Berlin"
+    assert make(timezone=None).timezone == "Europe/Berlin"
     assert edit(make(timezone="UTC"), timezone=None).timezone == "Europe/Berlin"
 
 
@@ -130,6 +142,18 @@ def test_an_edit_of_the_schedule_computes_the_next_fire_and_others_leave_it() ->
     assert edit(task, timezone="Asia/Tokyo").next_fire_at == MONDAY_9 + 16 * HOUR
 
 
+def test_usefulness_is_kept_in_its_normal_form() -> None:
+    assert make(useful_until="120m").useful_until == "2h"
+    with pytest.raises(InvalidInput, match="useful_until"):
+        make(useful_until="soon")
+
+
+@pytest.mark.parametrize("name", ["run_at", "starts_at", "ends_at"])
+def test_a_time_that_cannot_be_read_is_refused_by_its_name(name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{name} must be a time with its offset"):
+        make(**{name: "soon"})
+
+
 @pytest.mark.parametrize("value", ["61 * * * *", "0 0 30 2 *", "", "twice"])
 def test_a_schedule_that_cannot_work_is_refused(value: str) -> None:
     with pytest.raises(InvalidInput):
@@ -154,6 +178,7 @@ def test_a_one_time_task_has_its_time_to_come() -> None:
         make(schedule="once")
     with pytest.raises(InvalidInput, match="needs run_at"):
         edit(task, run_at=None)
+    assert edit(task, schedule="once").run_at == MONDAY_9 + HOUR
     for past in ("2026-03-02T09:00:00Z", "2020-01-01T00:00:00Z"):
         with pytest.raises(InvalidInput, match="run_at is in the past"):
             make(schedule="once", run_at=past)
@@ -195,6 +220,8 @@ def test_a_secret_is_checked_when_it_is_given() -> None:
         make(schedule="event", verify="github")
     with pytest.raises(InvalidInput):
         edit(task, verify_secret=None)
+    renewed = edit(task, verify_secret="another secret")
+    assert (renewed.verify, renewed.verify_secret) == ("github", "another secret")
     sealed = replace(task, verify_secret="sealed")
     assert edit(sealed, verify="gitlab").verify_secret == "sealed"
     assert edit(sealed, verify="none", verify_secret=None).verify_secret is None
