@@ -219,7 +219,7 @@ def _as_sent(value: str) -> bytes:
 
 def _standard_key(secret: str) -> bytes:
     """The key in a `whsec_…` secret; empty if it is malformed. Missing padding is put back."""
-    text = secret.removeprefix("whsec_").rstrip("=")
+    text = secret.removeprefix("whsec_")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -118,9 +118,8 @@ def midnight(ordinal: int, timezone: str) -> tuple[Instant, Instant]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A zone's clock is put from the local time `before` to the local time `after` at `at`."""
+    """A zone's clock is put from the local time `before` to the local time `after`."""
 
-    at: Instant
     before: datetime
     after: datetime
 
@@ -141,4 +140,4 @@ def changes(timezone: str, since: Instant, until: Instant) -> Iterator[Change]:
 def _described(at: Instant, timezone: str) -> Change:
     after = local(at, timezone).replace(tzinfo=None)
     jump = offset(at, timezone) - offset(at - SECOND, timezone)
-    return Change(at, after - timedelta(milliseconds=jump), after)
+    return Change(after - timedelta(milliseconds=jump), after)
