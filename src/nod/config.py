@@ -30,7 +30,7 @@ _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised here, not boun
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator decides. `secret_key` stays out of `repr`."""
+    """What the operator decides. What is secret stays out of `repr`."""
 
     database_url: str
     host: str
@@ -38,6 +38,7 @@ class Settings:
     public_url: str  # how people and agents reach this server, without a slash at its end
     data_dir: Path
     secret_key: str | None = field(repr=False)  # None: the file in the data directory
+    metrics_token: str | None = field(repr=False)  # None: this machine alone may read the metrics
     allow_webhook_nets: tuple[Network, ...]  # besides the open internet
     log_json: bool
     limits: Limits
@@ -82,6 +83,7 @@ def load(
         public_url=given.read("public_url", local_url(host, port), _public_url),
         data_dir=data_dir,
         secret_key=given.read("secret_key", None, _text),
+        metrics_token=given.read("metrics_token", None, _text),
         allow_webhook_nets=given.read("allow_webhook_nets", (), _networks),
         log_json=given.read("log_json", False, _yes_no),
         limits=limits(environ),

@@ -54,6 +54,10 @@ class Doors:
         if scope["type"] == "websocket" and scope["path"].startswith(PATH):
             await self._sockets(scope, receive, send)
         else:
+            if scope.get("method") == "HEAD":
+                # Whatever can be got can be asked for without its body (RFC 9110, 9.3.2), which the
+                # server leaves out; many monitors ask so.
+                scope = {**scope, "method": "GET"}
             await self.http(scope, receive, send)  # type: ignore[arg-type]
 
 

@@ -79,7 +79,7 @@ async def test_every_operation_says_what_it_does_how_it_fails_and_who_may_call_i
         elif path.startswith(("/api/webhooks/", "/api/auth/")) or not path.startswith("/api/"):
             assert operation["security"] == [], about
         elif path.startswith("/api/images/"):
-            either = [{"agentId": [], "agentSecret": []}, {"bearer": []}]
+            either: list[Json] = [{"agentId": [], "agentSecret": []}, {"bearer": []}]
             assert operation["security"] == either, about
         else:
             assert operation["security"] == [{"bearer": []}], about

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -52,6 +53,38 @@ async def test_the_metrics_count_runs_and_sockets(
         counted = await written(nod, "nod_triggers_total 1.0", probe)
     assert "nod_open_sockets 1.0" in counted
     assert task.id not in counted
+
+
+@pytest.mark.parametrize("caller", ["203.0.113.7", "2001:db8::7", "unknown, 203.0.113.7"])
+async def test_without_a_token_the_metrics_are_for_this_machine_alone(
+    probe: httpx.AsyncClient, caller: str
+) -> None:
+    refused = await probe.get("/metrics", headers={"X-Forwarded-For": caller})
+    assert refused.status_code == 403
+    assert "NOD_METRICS_TOKEN" in refused.json()["detail"]
+    here = await probe.get("/metrics", headers={"X-Forwarded-For": "::ffff:127.0.0.1"})
+    assert here.status_code == 200
+
+
+async def test_with_a_token_the_metrics_are_for_whoever_sends_it(
+    nod: InProcess, probe: httpx.AsyncClient
+) -> None:
+    nod.nod.settings = replace(nod.nod.settings, metrics_token="sésame")
+    assert (await probe.get("/metrics")).status_code == 401
+    for wrong in ("Bearer sesame", "Basic sésame", "Bearer"):
+        sent = {b"Authorization": wrong.encode()}
+        assert (await probe.get("/metrics", headers=sent)).status_code == 401
+    from_afar = {b"Authorization": "bearer sésame".encode(), b"X-Forwarded-For": b"203.0.113.7"}
+    assert (await probe.get("/metrics", headers=from_afar)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/api/docs"])
+async def test_a_monitor_may_ask_without_wanting_the_body(
+    probe: httpx.AsyncClient, path: str
+) -> None:
+    asked = await probe.head(path)
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert asked.headers["content-type"] == (await probe.get(path)).headers["content-type"]
 
 
 async def written(nod: InProcess, line: str, probe: httpx.AsyncClient) -> str:

@@ -173,10 +173,12 @@ async def test_a_frame_of_ten_megabytes_is_refused_and_the_connection_stays(peer
 
 
 async def test_a_raised_limit_of_frames_holds_for_the_connection_too(tmp_path: Path) -> None:
-    async with running(tmp_path, frame_bytes=20_000_000) as nod:
-        async with nod.peer(await nod.add_agent()) as peer:
-            await peer.send(type="ping", filling="x" * 18_000_000)
-            assert await peer.receive() == {"type": "pong"}
+    async with (
+        running(tmp_path, frame_bytes=20_000_000) as nod,
+        nod.peer(await nod.add_agent()) as peer,
+    ):
+        await peer.send(type="ping", filling="x" * 18_000_000)
+        assert await peer.receive() == {"type": "pong"}
 
 
 async def test_an_ack_of_an_event_nobody_sent_is_taken_quietly(peer: Peer) -> None:

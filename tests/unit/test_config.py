@@ -23,6 +23,7 @@ def test_with_nothing_given_it_listens_on_this_machine_and_keeps_its_files_in_th
     assert settings.database_url == "sqlite:////home/ann/.local/share/nod/nod.db"
     assert settings.database_path == Path("/home/ann/.local/share/nod/nod.db")
     assert settings.secret_key is None
+    assert settings.metrics_token is None
     assert settings.allow_webhook_nets == ()
     assert settings.log_json is False
     assert settings.limits == Limits()
@@ -82,10 +83,11 @@ def test_networks_and_switches_are_read() -> None:
     assert settings.log_json is True
 
 
-def test_the_secret_key_stays_out_of_what_may_be_logged() -> None:
-    settings = load({**HOME, "NOD_SECRET_KEY": "k" * 40}, {})
-    assert settings.secret_key == "k" * 40
+def test_secrets_stay_out_of_what_may_be_logged() -> None:
+    settings = load({**HOME, "NOD_SECRET_KEY": "k" * 40, "NOD_METRICS_TOKEN": "m" * 40}, {})
+    assert (settings.secret_key, settings.metrics_token) == ("k" * 40, "m" * 40)
     assert "kkkk" not in repr(settings)
+    assert "mmmm" not in repr(settings)
 
 
 def test_an_ipv6_address_is_written_in_brackets() -> None:

@@ -24,10 +24,11 @@ SECRET_HEADER = "X-Nod-Secret"  # noqa: S105 - the header's name
 
 def provide_nod(request: Request[Any, Any, Any]) -> Nod:
     """The process's parts, which the app keeps in its state."""
-    return _nod_of(request)
+    return nod_of(request)
 
 
-def _nod_of(connection: Connection) -> Nod:
+def nod_of(connection: Connection) -> Nod:
+    """The same for guards, which get no dependencies."""
     nod: Nod = connection.app.state.nod
     return nod
 
@@ -47,17 +48,23 @@ async def current_user(request: Request[Any, Any, Any]) -> User:
 
 
 async def _authenticated_user(connection: Connection) -> User:
-    nod = _nod_of(connection)
-    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    nod = nod_of(connection)
+    token = bearer_token(connection)
+    if not token:
         raise NotAuthenticated(
             "send the header Authorization: Bearer <token>; POST /api/auth/login gives the token"
         )
-    user_id = read_token(token.strip(), nod.vault.derive(JWT_PURPOSE), nod.clock.now())
+    user_id = read_token(token, nod.vault.derive(JWT_PURPOSE), nod.clock.now())
     user = await nod.store.read(lambda tx: tx.people.user(user_id))
     if user is None:
         raise NotAuthenticated("the account of this token is gone; log in with another")
     return user
+
+
+def bearer_token(connection: Connection) -> str:
+    """The token of `Authorization: Bearer <token>` (RFC 6750); empty where there is none."""
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 # agents
@@ -75,7 +82,7 @@ async def current_agent(request: Request[Any, Any, Any]) -> Agent:
 
 
 async def _authenticated_agent(connection: Connection) -> Agent:
-    nod = _nod_of(connection)
+    nod = nod_of(connection)
     agent_id = connection.headers.get(AGENT_ID_HEADER, "").strip()
     secret = connection.headers.get(SECRET_HEADER, "").strip()
     if not agent_id or not secret:

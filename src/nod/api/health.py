@@ -1,13 +1,17 @@
 """Is this process alive, can it work, and its figures: `/healthz`, `/readyz`, `/metrics`."""
 
 import asyncio
+import hmac
+from ipaddress import ip_address
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
+from litestar.handlers.base import BaseRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from nod.api.auth import Connection, bearer_token, nod_of
 from nod.app import Nod
-from nod.domain.errors import Unavailable
+from nod.domain.errors import Forbidden, NotAuthenticated, Unavailable
 from nod.store.store import Tx
 
 # A probe that waits longer tells its asker nothing new.
@@ -27,9 +31,31 @@ async def readyz(nod: NamedDependency[Nod]) -> str:
     return "ready"
 
 
-@get("/metrics", sync_to_thread=False, tags=["Operation"])
+async def require_metrics_reader(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard: with NOD_METRICS_TOKEN, who sends it; without, only who calls from this machine."""
+    token = nod_of(connection).settings.metrics_token
+    if token is None:
+        if not _is_this_machine("" if connection.client is None else connection.client.host):
+            raise Forbidden(
+                "the metrics are for this machine alone; set NOD_METRICS_TOKEN on the server and"
+                " send it as Authorization: Bearer <token> to read them from elsewhere"
+            )
+    elif not hmac.compare_digest(bearer_token(connection).encode("latin-1"), token.encode()):
+        raise NotAuthenticated("send NOD_METRICS_TOKEN as Authorization: Bearer <token>")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return False
+    # How a socket that listens on IPv6 shows a caller by IPv4.
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+
+
+@get("/metrics", guards=[require_metrics_reader], sync_to_thread=False, tags=["Operation"])
 def metrics(nod: NamedDependency[Nod]) -> Response[bytes]:
-    """Counters and histograms in the text format of Prometheus."""
+    """Counters and histograms for Prometheus. For this machine, or with NOD_METRICS_TOKEN."""
     text = generate_latest(nod.telemetry.registry)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
