@@ -132,7 +132,9 @@ async def test_a_call_is_recorded_where_the_task_skips_what_overlaps(world: Worl
     made = await call(world, task)
     entry = await world.run(made.run_id)
     assert (entry.status, entry.reason) == ("skipped", "the 09:00 run was still going")
-    assert await events(world, entry) == []
+    (event,) = await events(world, entry)
+    assert (event.id, event.state, event.error) == (made.event_id, "dead", entry.reason)
+    assert world.effects[-1].outbox == []
     assert world.names()[-1] == "skipped"
 
 

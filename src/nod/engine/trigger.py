@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from nod.domain.errors import Conflict, TooMany
 from nod.domain.instant import MINUTE, SECOND, rfc3339
-from nod.domain.model import Payload, Task
+from nod.domain.model import Event, Payload, Task
 from nod.domain.policy import decide_overlap
 from nod.domain.runs import make_run, skipped_run, underway
+from nod.domain.states import next_event_state
 from nod.engine.ending import cancel_all
 from nod.engine.fire import overlap_reason
 from nod.engine.outbox import make_run_event, put
+from nod.store.events import Settled
 from nod.store.store import Tx
 from nod.store.tasks import TriggerCall
 
@@ -82,7 +84,9 @@ async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
     payload = Payload(run.id, call.payload, call.inbound)
     await tx.runs.insert_payload(payload)
     event = make_run_event(tx.now, task, run, tx.limits, called=True)
-    if verdict != "skip":
+    if verdict == "skip":
+        await _bury(tx, await tx.events.insert(event), run.reason)
+    else:
         await put(tx, event, payload)
     tx.effects.fact(
         "skipped" if verdict == "skip" else "triggered",
@@ -94,3 +98,9 @@ async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
         reason=run.reason,
     )
     return TriggerCall(run.id, event.id)
+
+
+async def _bury(tx: Tx, event: Event, reason: str | None) -> None:
+    """The event of a call that does not run is dead from the start, and says why."""
+    state = next_event_state("bury", event.state)
+    await tx.events.settle([Settled(state, None, tx.now, reason, event.id, event.state)])
