@@ -101,7 +101,7 @@ async def create_user(
 async def owner_of_new_agents(tx: Tx, email: str | None) -> User:
     """The account named; else the first; else a place for the account that will be made first.
 
-    Raises NotFound's sibling InvalidInput when an account is named that does not exist.
+    Raises InvalidInput when an account is named that does not exist.
     """
     if email is not None:
         named = await tx.people.user_by_email(normal_email(email))

@@ -10,9 +10,10 @@ from nod.delivery.address_guard import AddressGuard
 from nod.delivery.signing import webhook_key, webhook_secret
 from nod.domain.errors import InvalidInput, NotAuthenticated, NotFound
 from nod.domain.instant import SECOND
+from nod.domain.limits import Limits
 from nod.domain.model import Agent, AgentKind, Conversation, Task, User, new_id
 from nod.domain.zones import check_timezone
-from nod.engine.ending import cancel
+from nod.engine.ending import cancel_all
 from nod.secrets import Vault
 from nod.store.store import Tx
 
@@ -168,36 +169,39 @@ async def update_agent(tx: Tx, guard: AddressGuard, agent: Agent, changes: Agent
         zone = None if changes.timezone is None else check_timezone(changes.timezone)
         changed = replace(changed, timezone=zone)
     if "webhook_url" in changes.given:
-        changed = await _with_webhook(tx, guard, changed, changes.webhook_url)
+        changed = _with_webhook(guard, changed, changes.webhook_url, tx.limits)
     await tx.people.update_agent(changed)
+    if "webhook_url" in changes.given:
+        await _try_webhook(tx, changed)
     tx.effects.fact("agent_updated", agent_id=agent.id)
     tx.effects.change(agent.id)
     return changed
 
 
-async def _with_webhook(tx: Tx, guard: AddressGuard, agent: Agent, url: str | None) -> Agent:
-    changed = replace(
+def _with_webhook(guard: AddressGuard, agent: Agent, url: str | None, limits: Limits) -> Agent:
+    return replace(
         agent,
-        webhook_url=None if not url else guard.check_url(url, tx.limits),
+        webhook_url=None if not url else guard.check_url(url, limits),
         webhook_failing_since=None,
         webhook_told_at=None,
         webhook_disabled=None,
     )
-    # The outbox asks who has a webhook, so it has to be there first.
-    await tx.people.update_agent(changed)
-    if changed.webhook_url is None:
+
+
+async def _try_webhook(tx: Tx, agent: Agent) -> None:
+    """What waits for the agent goes to its webhook, or waits for another channel without one."""
+    if agent.webhook_url is None:
         await tx.events.webhook_closed(agent.id)
     else:
         await tx.events.webhook_opened(agent.id, tx.now)
         tx.effects.timer("deliver", tx.now)
-    return changed
 
 
 async def remove_agent(tx: Tx, agent: Agent) -> None:
     """Remove the agent: its secret stops working, nothing fires for it, its questions close.
 
     1. Its tasks end, so that none of the runs that end here is tried again or makes room.
-    2. Its runs under way are cancelled, the newest first, so that no queued one gets its turn.
+    2. Its runs under way are cancelled.
     3. Its open questions are dismissed, and what it was to be told by webhook stays unsent.
     """
     for task in await tx.tasks.of_agent(agent.id):
@@ -221,5 +225,4 @@ async def _end_task(tx: Tx, task: Task) -> None:
         deleted_at=tx.now,
     )
     await tx.tasks.update(ended)
-    for run in reversed(await tx.runs.active(task.id)):
-        await cancel(tx, run, _REMOVED)
+    await cancel_all(tx, await tx.runs.active(task.id), _REMOVED)

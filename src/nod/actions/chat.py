@@ -332,7 +332,7 @@ async def start_thinking(
 ) -> Run | None:
     """Show "Thinking…" for `thinking_s` more seconds, and renew the lease of the run it names.
 
-    Agents say so each second; `engine/heartbeats.py` keeps most of that away from the database.
+    Agents say so each second; `actions/heartbeats.py` keeps most of that away from the database.
     Raises Conflict when the run has ended, NotFound when it is not the agent's.
     """
     run = None

@@ -48,7 +48,10 @@ async def create(tx: Tx, vault: Vault, agent: Agent, given: TaskFields, created_
 
     Raises Forbidden for an approval_only agent and for an agent that is busy with a run which a
     call from outside started: what that call brought must not make tasks. It may propose one.
+    Raises NotFound for an agent that was removed a moment ago: nothing may fire for it.
     """
+    if await tx.people.agent(agent.id) is None:
+        raise NotFound(f"there is no agent {agent.id}; it was removed")
     task = replace(await check(tx, agent, given), created_by=created_by)
     if created_by == "agent":
         await _check_allowance(tx, agent)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from nod.actions import tasks
+from nod.actions.agents import remove_agent
 from nod.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from nod.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant
 from nod.domain.limits import Limits
@@ -119,6 +120,12 @@ async def test_an_approval_only_agent_has_no_tasks(world: World) -> None:
     fields = TaskFields(name="a", prompt="b", schedule="event")
     with pytest.raises(Forbidden, match="approval_only"):
         await world.store.read(lambda tx: tasks.check(tx, other, fields))
+
+
+async def test_an_agent_removed_a_moment_ago_gets_no_task(world: World) -> None:
+    await world.store.write(lambda tx: remove_agent(tx, world.agent))
+    with pytest.raises(NotFound, match="removed"):
+        await _create(world)
 
 
 async def test_a_zone_is_the_agents_else_its_owners_else_utc(world: World) -> None:
