@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from nod.clock import SystemClock
-from nod.delivery.address_guard import AddressGuard, Refused, parse_networks
+from nod.delivery.address_guard import AddressGuard, Refused
 from nod.delivery.connect import GuardedBackend
 from nod.delivery.webhook import Answer, WebhookSender
 from nod.domain.limits import Limits
@@ -28,7 +28,7 @@ from nod.domain.limits import Limits
 LIMITS = replace(Limits(), webhook_timeout_s=1)
 # For what must not be a matter of time: the test fails long before this.
 PATIENT = replace(Limits(), webhook_timeout_s=20)
-LOOPBACK = AddressGuard(parse_networks("127.0.0.0/8, ::1"))
+LOOPBACK = AddressGuard([ip_network("127.0.0.0/8"), ip_network("::1")])
 BODY = b'{"type":"task_due"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -419,7 +419,7 @@ async def test_a_name_that_leads_to_an_inner_address_is_refused(scheme: str) -> 
 
 
 async def test_of_a_names_addresses_only_an_allowed_one_is_called() -> None:
-    guard = AddressGuard(parse_networks("127.0.0.0/8"))
+    guard = AddressGuard([ip_network("127.0.0.0/8")])
     async with answering(OK) as endpoint, sender(guard=guard) as webhooks:
         assert (await webhooks.send(endpoint.url("localhost"), {}, BODY)).status == 200
 

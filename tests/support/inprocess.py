@@ -6,6 +6,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nod.actions.agents import Credentials
 from nod.app import Nod
 from nod.clock import Clock
 from nod.config import load
-from nod.delivery.address_guard import AddressGuard, parse_networks
+from nod.delivery.address_guard import AddressGuard
 from nod.domain.limits import Limits
 from nod.domain.model import Delivery, Event, Run, Task
 from nod.domain.runs import make_run
@@ -28,7 +29,7 @@ from nod.server import Server, listen, make_server, port_of
 from nod.store.store import Tx
 
 PATIENCE_S = 20.0
-LOOPBACK = AddressGuard(parse_networks("127.0.0.0/8"))
+LOOPBACK = AddressGuard([ip_network("127.0.0.0/8")])
 
 
 async def until(condition: Callable[[], Awaitable[Any] | Any]) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 
 from nod.actions import accounts, agents, tasks
 from nod.actions.agents import Credentials
-from nod.delivery.address_guard import AddressGuard, parse_networks
+from nod.delivery.address_guard import AddressGuard
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Run, Task, User
 from nod.domain.task_fields import TaskFields
@@ -89,7 +90,7 @@ async def open_world(
     store = Store(database, clock, limits, collected.append)
     await store.start()
     vault = Vault(b"a key of thirty-two bytes, or so" * 2)
-    guard = AddressGuard(parse_networks("127.0.0.0/8"))
+    guard = AddressGuard([ip_network("127.0.0.0/8")])
     wanted = {"name": "Ada", **agent}
 
     async def people(tx: Tx) -> tuple[User, Credentials]:

@@ -83,6 +83,10 @@ def test_networks_and_switches_are_read() -> None:
     assert settings.log_json is True
 
 
+def test_an_empty_list_of_networks_allows_none() -> None:
+    assert load({**HOME, "NOD_ALLOW_WEBHOOK_NETS": " , "}, {}).allow_webhook_nets == ()
+
+
 def test_secrets_stay_out_of_what_may_be_logged() -> None:
     settings = load({**HOME, "NOD_SECRET_KEY": "k" * 40, "NOD_METRICS_TOKEN": "m" * 40}, {})
     assert (settings.secret_key, settings.metrics_token) == ("k" * 40, "m" * 40)
@@ -105,6 +109,9 @@ def test_an_ipv6_address_is_written_in_brackets() -> None:
         ({"NOD_PUBLIC_URL": "https://nod.example.org/?a=b"}, "NOD_PUBLIC_URL must be like"),
         ({"NOD_PUBLIC_URL": "http://[::1"}, "NOD_PUBLIC_URL must be like"),
         ({"NOD_ALLOW_WEBHOOK_NETS": "10.0.0.1/8"}, "comma-separated list of networks"),
+        ({"NOD_ALLOW_WEBHOOK_NETS": "10.0.0.0/33"}, "comma-separated list of networks"),
+        ({"NOD_ALLOW_WEBHOOK_NETS": "127.0.0.0/8;::1"}, "comma-separated list of networks"),
+        ({"NOD_ALLOW_WEBHOOK_NETS": "lan"}, "comma-separated list of networks"),
         ({"NOD_DATABASE_URL": "sqlite:///"}, "must name a file"),
         ({"NOD_DATABASE_URL": "sqlite:///:memory:"}, "must name a file"),
         ({"NOD_LIMIT_BODY_BYTE": "1"}, "did you mean NOD_LIMIT_BODY_BYTES"),

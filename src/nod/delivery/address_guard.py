@@ -76,23 +76,6 @@ class AddressGuard:
         return any(ip in network for network in self._allowed if network.version == ip.version)
 
 
-def parse_networks(text: str) -> list[Network]:
-    """The networks of a comma-separated list such as `10.0.0.0/8, fd00::/8, 192.168.1.5`.
-
-    Raises InvalidInput naming the entry that is no network.
-    """
-    networks: list[Network] = []
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        try:
-            networks.append(ip_network(entry))
-        except ValueError as error:
-            raise InvalidInput(
-                f"{SETTING} must be a comma-separated list of networks"
-                f" such as 127.0.0.0/8,192.168.1.0/24; {error}"
-            ) from None
-    return networks
-
-
 def as_address(host: str) -> Address | None:
     """The address that a URL's host is, in any notation that resolvers take (`127.1`, `0x7f.1`)."""
     try:

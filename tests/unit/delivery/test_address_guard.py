@@ -1,9 +1,9 @@
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from nod.delivery.address_guard import AddressGuard, Refused, parse_networks
+from nod.delivery.address_guard import AddressGuard, Refused
 from nod.domain.errors import InvalidInput
 from nod.domain.limits import Limits
 
@@ -90,23 +90,12 @@ def test_an_address_of_the_open_internet_is_let_through(address: str) -> None:
     ],
 )
 def test_a_listed_network_is_let_through(networks: str, address: str) -> None:
-    AddressGuard(parse_networks(networks)).check(ip_address(address))
+    AddressGuard([ip_network(each) for each in networks.split(",")]).check(ip_address(address))
 
 
 def test_listing_one_network_opens_no_other() -> None:
     with pytest.raises(Refused):
-        AddressGuard(parse_networks("10.0.0.0/8")).check(ip_address("192.168.0.1"))
-
-
-@pytest.mark.parametrize("text", ["", " ", ",", " , "])
-def test_an_empty_list_of_networks_allows_none(text: str) -> None:
-    assert parse_networks(text) == []
-
-
-@pytest.mark.parametrize("text", ["lan", "10.0.0.1/8", "10.0.0.0/33", "127.0.0.0/8;::1"])
-def test_a_malformed_network_is_named(text: str) -> None:
-    with pytest.raises(InvalidInput, match="NOD_ALLOW_WEBHOOK_NETS must be"):
-        parse_networks(text)
+        AddressGuard([ip_network("10.0.0.0/8")]).check(ip_address("192.168.0.1"))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +145,7 @@ def test_a_literal_inner_address_is_not_stored_however_it_is_written(host: str) 
 
 
 def test_a_listed_literal_address_is_stored() -> None:
-    guard = AddressGuard(parse_networks("127.0.0.0/8"))
+    guard = AddressGuard([ip_network("127.0.0.0/8")])
 
     assert guard.check_url("http://127.0.0.1:9/", LIMITS) == "http://127.0.0.1:9/"
 
