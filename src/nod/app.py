@@ -3,7 +3,7 @@
 import asyncio
 from importlib.resources import files
 
-from nod.actions.decisions import expire_due
+from nod.actions.decisions import DUE_DECISIONS
 from nod.actions.heartbeats import Heartbeats
 from nod.bus.local import Changes
 from nod.clock import Clock, SystemClock
@@ -13,7 +13,7 @@ from nod.delivery.sockets import Sockets
 from nod.delivery.webhook import WebhookSender
 from nod.engine.deliver import Deliverer
 from nod.engine.loops import Engine
-from nod.engine.rescue import rescue_due
+from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.secrets import Vault, load_secret_key
@@ -75,7 +75,12 @@ class Nod:
         )
         self._deliverer.on_due = self.changes.notify
         self._engine = Engine(
-            self.store, self._deliverer, self.clock, self._rush, (rescue_due, expire_due)
+            self.store,
+            self._deliverer,
+            self.clock,
+            self._rush,
+            (OVERDUE_RUNS, EXPIRED_EVENTS, DUE_DECISIONS),
+            self.telemetry.record,
         )
         self._engine.start()
 

@@ -196,4 +196,5 @@ def _labels(metric: Metric) -> str:
         "nod_skips": "`reason`",
         "nod_deliveries": "`channel`, `outcome`",
         "nod_runs_ended": "`status`",
+        "nod_set_aside": "`what`",
     }.get(metric.name, "")

@@ -17,7 +17,7 @@ from nod.domain.runs import make_run
 from nod.domain.schedule import spread_offset_s
 from nod.domain.task_fields import TaskFields
 from nod.engine.ending import cancel
-from nod.engine.fire import fire_due, fire_task, set_aside
+from nod.engine.fire import fire_task, set_aside
 from nod.store.port import UniqueViolation
 from support.clock import MONDAY_9
 from support.steps import (
@@ -30,6 +30,7 @@ from support.steps import (
     events,
     fire,
     fire_after,
+    fire_due,
     newest,
     now,
     take_up,

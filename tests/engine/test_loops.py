@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from nod.actions.decisions import DUE_DECISIONS
 from nod.domain.errors import Unavailable
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant
 from nod.engine import fire as firing
@@ -13,8 +14,7 @@ from nod.engine import rescue
 from nod.engine.ending import cancel_all
 from nod.engine.loops import Engine, Loop
 from nod.engine.rush import Rush
-from nod.store.effects import Effects
-from nod.store.store import Tx
+from nod.store.effects import Effects, Fact
 from support.clock import MONDAY_9, FakeClock
 from support.steps import HOUR_S, activity, deliver, events, now
 from support.world import World
@@ -25,12 +25,13 @@ class Stage:
 
     def __init__(self, clock: FakeClock) -> None:
         self.answer: Instant | Exception | None = None
+        self.always: Instant | None = None
         self.looks: asyncio.Queue[Instant] = asyncio.Queue()
         self._clock = clock
 
     async def look(self) -> Instant | None:
         self.looks.put_nowait(self._clock.now())
-        answer, self.answer = self.answer, None
+        answer, self.answer = self.answer, self.always
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -124,6 +125,48 @@ async def test_a_stage_goes_on_a_second_after_an_error(
     assert await made.looks.get() == MONDAY_9 + SECOND
 
 
+async def test_a_stage_that_goes_on_failing_waits_longer_each_time_a_minute_at_most(
+    stage: tuple[Stage, Loop, FakeClock],
+) -> None:
+    made, loop, clock = stage
+    made.answer = RuntimeError("a mistake")
+    loop.start()
+    before = await made.looks.get()
+    waits = []
+    for _ in range(8):
+        made.answer = RuntimeError("a mistake")
+        await _asleep(clock)
+        while made.looks.empty():
+            clock.advance(1)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        at = await made.looks.get()
+        waits.append((at - before) // SECOND)
+        before = at
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_a_stage_that_keeps_naming_a_past_time_pauses_before_it_looks_again(
+    stage: tuple[Stage, Loop, FakeClock],
+) -> None:
+    made, loop, clock = stage
+    made.answer = made.always = MONDAY_9 - HOUR
+    loop.start()
+    # What has come due during the first look is looked at at once.
+    await made.looks.get()
+    await made.looks.get()
+    await _asleep(clock)
+    await asyncio.sleep(0)
+    assert made.looks.empty()
+    clock.advance(1)
+    assert await made.looks.get() == MONDAY_9 + SECOND
+    await _asleep(clock)
+    # A commit that makes something due wakes it all the same.
+    loop.wake(clock.now())
+    assert await made.looks.get() == MONDAY_9 + SECOND
+
+
 async def test_a_clock_set_back_a_year_does_not_put_a_stage_to_sleep_for_a_year(
     stage: tuple[Stage, Loop, FakeClock],
 ) -> None:
@@ -153,14 +196,22 @@ class NoDeliverer:
 
 
 @pytest.fixture
-def engine(world: World) -> Engine:
-    return Engine(world.store, NoDeliverer(), world.clock, Rush(), (rescue.rescue_due,))  # type: ignore[arg-type]
+def told() -> list[Fact]:
+    """What could not be handled, as the metrics hear it."""
+    return []
+
+
+@pytest.fixture
+def engine(world: World, told: list[Fact]) -> Engine:
+    rescues = (rescue.OVERDUE_RUNS, rescue.EXPIRED_EVENTS, DUE_DECISIONS)
+    return Engine(world.store, NoDeliverer(), world.clock, Rush(), rescues, told.extend)  # type: ignore[arg-type]
 
 
 async def test_everything_due_is_fired_and_the_next_fire_named(
-    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "BATCH", 2)
+    monkeypatch.setattr(firing, "DUE_TASKS", replace(firing.DUE_TASKS, batch=2))
+    engine = Engine(world.store, NoDeliverer(), world.clock, Rush(), (), [].extend)  # type: ignore[arg-type]
     made = [await world.task("0 10 * * *") for _ in range(5)]
     world.clock.advance(HOUR_S)
     assert await engine.fire() == MONDAY_9 + 25 * HOUR
@@ -187,30 +238,19 @@ async def test_a_task_that_cannot_be_fired_is_set_aside_and_holds_up_no_other(
 
 
 async def test_a_store_that_cannot_write_now_sets_nothing_aside(
-    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    world: World, engine: Engine, told: list[Fact]
 ) -> None:
     task = await world.task("0 10 * * *")
     world.clock.advance(HOUR_S)
-
-    async def full(_tx: Tx, _limit: int = 0) -> int:
-        raise Unavailable("the disk is full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(firing, "fire_due", full)
+    await world.store.close()
+    for look in (engine.fire, engine.rescue, engine.sweep):
         with pytest.raises(Unavailable):
-            await engine.fire()
-
-    async def broken(_tx: Tx, _limit: int = 0) -> int:
-        raise RuntimeError("a mistake")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(firing, "fire_due", broken)
-        patched.setattr(firing, "fire_task", full)
-        with pytest.raises(Unavailable):
-            await engine.fire()
+            await look()
+    await world.store.start()
     await engine.fire()
     assert [run.status for run in await world.runs(task)] == ["pending"]
     assert (await world.get(task)).enabled
+    assert told == []
 
 
 async def test_the_rescue_stage_ends_what_is_overdue_and_says_when_to_look_again(

@@ -7,15 +7,16 @@ import pytest
 from nod.domain.instant import DAY
 from nod.domain.limits import Limits
 from nod.engine import settle
-from nod.engine.sweep import sweep_once
+from nod.engine.sweep import SWEEPS
 from support.clock import MONDAY_9
 from support.steps import DAY_S, activity, call, called, complete, events, newest, now, take_up
 from support.world import World, open_world
 
 
 async def _sweep(world: World) -> None:
-    while await world.store.write(sweep_once):
-        pass
+    for remove in SWEEPS.values():
+        while await world.store.write(remove):
+            pass
 
 
 async def _old_run(world: World) -> str:

@@ -12,10 +12,9 @@ from nod.domain.instant import MINUTE, SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Run, Task
 from nod.domain.schedule import fires, spread_offset_s
-from nod.engine.fire import fire_due
 from nod.store.store import Tx
 from support.clock import MONDAY_9, FakeClock
-from support.steps import complete, rescue
+from support.steps import complete, fire_due, rescue
 from support.world import World, open_world
 
 

@@ -5,10 +5,12 @@ from typing import Any
 from nod.domain.instant import Instant, parse_rfc3339
 from nod.domain.model import Activity, Decision, Event, Run, Task
 from nod.engine import settle
-from nod.engine.fire import fire_due, run_now
-from nod.engine.rescue import rescue_due
+from nod.engine.batches import Batches, Work
+from nod.engine.fire import BATCH, DUE_TASKS, run_now
+from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.trigger import Call, accept_call
 from nod.store.runs import Delivered
+from nod.store.store import Tx
 from nod.store.tasks import TriggerCall
 from support.world import World
 
@@ -22,10 +24,24 @@ def at(text: str) -> Instant:
     return parse_rfc3339(text + "Z", "test")
 
 
+async def work_off(world: World, *works: Work[Any]) -> None:
+    """Do everything that is due of this work; nothing of it may fail."""
+    for work in works:
+        done = Batches(world.store, work, world.clock, lambda _: None)
+        await done.work_off()
+        assert done.aside.waiting() == set()
+
+
+async def fire_due(tx: Tx, limit: int = BATCH) -> int:
+    """Fire what is due, in this transaction; how many tasks that were."""
+    due = await DUE_TASKS.due(tx, limit)
+    await DUE_TASKS.handle(tx, [each.thing for each in due])
+    return len(due)
+
+
 async def fire(world: World) -> None:
     """Fire everything due."""
-    while await world.store.write(fire_due):
-        pass
+    await work_off(world, DUE_TASKS)
 
 
 async def fire_after(world: World, seconds: float) -> None:
@@ -36,8 +52,7 @@ async def fire_after(world: World, seconds: float) -> None:
 
 async def rescue(world: World) -> None:
     """End what is overdue."""
-    while await world.store.write(rescue_due):
-        pass
+    await work_off(world, OVERDUE_RUNS, EXPIRED_EVENTS)
 
 
 async def rescue_after(world: World, seconds: float) -> None:

@@ -259,6 +259,7 @@ async def test_the_metrics_say_what_happened_with_few_labels() -> None:
             Fact("delivered", {"channel": "websocket", "type": "task_due", "latency_ms": 2}),
             Fact("delivery_failed", {"channel": "webhook", "reason": "x", "next_s": None}),
             Fact("event_dead", {"event_id": "evt_1", "reason": "x"}),
+            Fact("set_aside", {"what": "run", "id": "run_1", "reason": "x"}),
             Fact("run_ended", {**RUN, "status": "completed", "seconds": 2.0}),
             Fact("run_ended", {**RUN, "status": "cancelled", "seconds": None}),
         ]
@@ -268,6 +269,7 @@ async def test_the_metrics_say_what_happened_with_few_labels() -> None:
     for line in (
         "nod_fires_total 1.0",
         "nod_triggers_total 1.0",
+        'nod_set_aside_total{what="run"} 1.0',
         'nod_skips_total{reason="paused"} 1.0',
         'nod_fire_lag_seconds_bucket{le="0.025"} 1.0',
         'nod_deliveries_total{channel="websocket",outcome="ok"} 1.0',

@@ -22,6 +22,7 @@ from nod.domain.limits import Limits
 from nod.domain.model import Agent, Channel, Decision, DecisionKind, Run, User
 from nod.domain.task_fields import TaskFields
 from nod.domain.words import duration_words
+from nod.engine.batches import Item, Work
 from nod.engine.fire import run_now
 from nod.engine.outbox import make_event, put
 from nod.engine.settle import answer as go_on
@@ -354,15 +355,18 @@ async def _tell_agent(tx: Tx, decision: Decision, run: Run | None) -> None:
 # time
 
 
-async def expire_due(tx: Tx, limit: int = _BATCH) -> int:
-    """Close the questions whose time is up, warn of those that will be; return how many."""
-    due = await tx.chat.decisions_due(tx.now, limit)
-    for decision in due:
+async def _due(tx: Tx, limit: int) -> list[Item[Decision]]:
+    found = await tx.chat.decisions_due(tx.now, limit)
+    return [Item(each.id, each.warn_at or each.expires_at, each) for each in found]
+
+
+async def _expire_all(tx: Tx, decisions: list[Decision]) -> None:
+    """Close the questions whose time is up, warn of those that will be."""
+    for decision in decisions:
         if decision.expires_at <= tx.now:
             await _expire(tx, decision)
         else:
             await _warn(tx, decision)
-    return len(due)
 
 
 async def _expire(tx: Tx, decision: Decision) -> None:
@@ -393,3 +397,6 @@ async def _warn(tx: Tx, decision: Decision) -> None:
         tx.now,
     )
     tx.effects.fact("decision_warning", **_facts(decision), left_s=left_s)
+
+
+DUE_DECISIONS = Work("decision", _due, _expire_all, _BATCH)

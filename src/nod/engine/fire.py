@@ -13,11 +13,12 @@ from nod.domain.model import Event, Run, RunTrigger, Task
 from nod.domain.policy import PlannedFire, decide_overlap
 from nod.domain.runs import make_run, skipped_run, underway, waits_as_retry
 from nod.domain.words import clock_words
+from nod.engine.batches import Item, Work
 from nod.engine.ending import cancel_all
 from nod.engine.outbox import make_run_event
 from nod.store.effects import Outgoing
 from nod.store.store import Tx
-from nod.store.tasks import Advance
+from nod.store.tasks import Advance, DueTask
 
 BATCH = 500
 _REPLACED = "a newer run of its task took its place"
@@ -33,19 +34,21 @@ class _Batch:
     names: dict[str, str] = field(default_factory=dict)  # of the tasks, for the log
 
 
-async def fire_due(tx: Tx, limit: int = BATCH) -> int:
-    """Fire the tasks that are due, at most `limit`, and return how many there were.
-
-    1. Claim the tasks whose next fire has come.
-    2. Let each one's policies decide what becomes of its fires.
-    3. Write the runs and their events, and step every task to its next fire.
-    """
+async def _due_tasks(tx: Tx, limit: int) -> list[Item[DueTask]]:
     due = await tx.tasks.due(tx.now, limit)
+    return [Item(each.task.id, each.task.next_fire_at or 0, each) for each in due]
+
+
+async def _fire_all(tx: Tx, due: list[DueTask]) -> None:
+    """Fire tasks that are due.
+
+    1. Let each one's policies decide what becomes of its fires.
+    2. Write the runs and their events, and step every task to its next fire.
+    """
     batch = _Batch()
     for task, busy in due:
         await _fire(tx, task, await tx.runs.active(task.id) if busy else [], batch)
     await _write(tx, batch)
-    return len(due)
 
 
 async def fire_task(tx: Tx, task_id: str) -> None:
@@ -210,6 +213,9 @@ async def set_aside(tx: Tx, task_id: str, error: str) -> None:
         agent_id=task.agent_id,
         reason=reason,
     )
+
+
+DUE_TASKS = Work("task", _due_tasks, _fire_all, BATCH, set_aside)
 
 
 async def run_now(tx: Tx, task: Task) -> Run:

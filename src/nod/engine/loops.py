@@ -5,8 +5,7 @@ by what is committed meanwhile; none polls.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -15,19 +14,23 @@ from nod.clock import Clock
 from nod.domain.errors import NodError, Unavailable
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant
 from nod.engine import fire, rescue, sweep
+from nod.engine.aside import Aside, Tell
+from nod.engine.batches import Batches, Work
 from nod.engine.deliver import Deliverer
 from nod.engine.rush import Rush
+from nod.engine.sweep import Sweep
 from nod.store.effects import Effects, Stage
-from nod.store.store import Store, Tx
+from nod.store.store import Store
 
 _log = structlog.get_logger("nod.engine")
 
 Look = Callable[[], Awaitable[Instant | None]]
-Rescue = Callable[[Tx], Coroutine[Any, Any, int]]
 
+_NEVER: Instant = 1 << 62
 # Hints can be lost between processes; a stage with nothing to do looks all the same this often.
 _AT_LEAST: Instant = MINUTE
-_AFTER_ERROR: Instant = SECOND
+# After an error, and after a look that changed nothing.
+_PAUSE: Instant = SECOND
 
 
 class Loop:
@@ -39,6 +42,8 @@ class Loop:
         self._clock = clock
         self._woken = asyncio.Event()
         self._until: Instant = 0
+        self._past: Instant = 0  # what the last look named, if it was due already
+        self._errors = 0  # unexpected ones, in a row
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -59,10 +64,17 @@ class Loop:
         while True:
             # From here on a wake means something this look may not have seen.
             self._woken.clear()
-            self._until = 1 << 62
-            next_at = await self._safe_look()
+            self._until = _NEVER
+            next_at = self._not_at_once_again(await self._safe_look())
             self._until = min(next_at, self._clock.now() + _AT_LEAST)
             await self._clock.wait(self._woken, self._until)
+
+    def _not_at_once_again(self, named: Instant) -> Instant:
+        """When to look again. What has come due during a look is looked at right after it; but
+        what was due then, and is still, will not be done by looking at it without a pause."""
+        now, before = self._clock.now(), self._past
+        self._past = named if named <= now else 0
+        return now + _PAUSE if self._past and named <= before else named
 
     async def _safe_look(self) -> Instant:
         """Look; after an error, log it and look again soon. A stage never dies."""
@@ -70,11 +82,14 @@ class Loop:
             found = await self._look()
         except NodError as error:
             _log.warning("the stage waits", stage=self.name, reason=error.detail)
+            return self._clock.now() + _PAUSE
         except Exception:  # noqa: BLE001 - a stage goes on, whatever one look runs into
             _log.exception("the stage failed and goes on", stage=self.name)
-        else:
-            return 1 << 62 if found is None else found
-        return self._clock.now() + _AFTER_ERROR
+            pause = min(_PAUSE << min(self._errors, 10), _AT_LEAST)
+            self._errors += 1
+            return self._clock.now() + pause
+        self._errors = 0
+        return _NEVER if found is None else found
 
 
 class Engine:
@@ -86,13 +101,16 @@ class Engine:
         deliverer: Deliverer,
         clock: Clock,
         rush: Rush,
-        rescues: Sequence[Rescue],
+        rescues: Sequence[Work[Any]],
+        tell: Tell,
     ) -> None:
-        """`rescues` end what is overdue, a batch at a time, and say how much there was."""
-        self._rescues = rescues
+        """`rescues` are done by the rescue stage; `tell` hears of what cannot be handled."""
         self._rush = rush
         self._store = store
         self._clock = clock
+        self._fires = Batches(store, fire.DUE_TASKS, clock, tell)
+        self._rescues = [Batches(store, work, clock, tell) for work in rescues]
+        self._unswept = Aside("sweep", clock, tell)
         looks: dict[Stage, Look] = {
             "fire": self.fire,
             "deliver": deliverer.look,
@@ -115,57 +133,40 @@ class Engine:
 
     async def fire(self) -> Instant | None:
         """Fire everything due, batch by batch; return when the next fire is."""
-        while True:
-            try:
-                fired = await self._store.write(partial(_fire, fire.BATCH))
-            except Unavailable:
-                raise
-            except Exception:  # noqa: BLE001 - the one at fault is found and set aside
-                _log.exception("a batch of due tasks failed; trying them one by one")
-                fired = await self._fire_alone()
-            if fired == fire.BATCH:
-                self._rush.begin()
-            else:
-                self._rush.end()
-                return await self._store.read(lambda tx: tx.tasks.next_fire_at())
+        try:
+            await self._fires.work_off(self._fired)
+        finally:
+            self._rush.end()
+        next_at = await self._store.read(lambda tx: tx.tasks.next_fire_at())
+        return _earliest(next_at, self._fires.aside.next_at())
 
-    async def _fire_alone(self) -> int:
-        """Fire the due tasks one by one, and set aside those that cannot be."""
-        task_ids = await self._store.read(_due_ids)
-        for task_id in task_ids:
-            try:
-                await self._store.write(partial(_fire_task, task_id))
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - its owner is told
-                _log.exception("this task cannot be fired and is paused", task_id=task_id)
-                why = error.detail if isinstance(error, NodError) else repr(error)
-                await self._store.write(partial(_set_aside, task_id, why))
-        return len(task_ids)
+    def _fired(self, full: bool) -> None:
+        if full:
+            self._rush.begin()
 
     async def rescue(self) -> Instant | None:
-        for rescue_some in self._rescues:
-            while await self._store.write(rescue_some):
-                pass
-        return await self._store.read(rescue.next_rescue_at)
+        """End everything overdue; return when the next of it is."""
+        for rescued in self._rescues:
+            await rescued.work_off()
+        next_at = await self._store.read(rescue.next_rescue_at)
+        return _earliest(next_at, *(each.aside.next_at() for each in self._rescues))
 
     async def sweep(self) -> Instant | None:
-        while await self._store.write(sweep.sweep_once):
-            pass
-        return self._clock.now() + HOUR
+        """Remove everything old; return when to look again."""
+        for name, remove in sweep.SWEEPS.items():
+            if name not in self._unswept.waiting():
+                await self._sweep(name, remove)
+        return _earliest(self._clock.now() + HOUR, self._unswept.next_at())
+
+    async def _sweep(self, name: str, remove: Sweep) -> None:
+        try:
+            while await self._store.write(remove):
+                pass
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - what else is old goes all the same
+            self._unswept.put(name, error)
 
 
-async def _fire(limit: int, tx: Tx) -> int:
-    return await fire.fire_due(tx, limit)
-
-
-async def _due_ids(tx: Tx) -> list[str]:
-    return [due.task.id for due in await tx.tasks.due(tx.now, fire.BATCH)]
-
-
-async def _fire_task(task_id: str, tx: Tx) -> None:
-    await fire.fire_task(tx, task_id)
-
-
-async def _set_aside(task_id: str, error: str, tx: Tx) -> None:
-    await fire.set_aside(tx, task_id, error)
+def _earliest(*times: Instant | None) -> Instant | None:
+    return min((each for each in times if each is not None), default=None)

@@ -4,22 +4,12 @@ from nod.domain.instant import Instant
 from nod.domain.model import Event, Run
 from nod.domain.states import next_event_state, run_can
 from nod.domain.words import clock_words, duration_words
+from nod.engine.batches import Item, Work
 from nod.engine.ending import end
 from nod.store.events import Settled
 from nod.store.store import Tx
 
 BATCH = 200
-
-
-async def rescue_due(tx: Tx) -> int:
-    """End the runs and events whose time is up; return how many there were."""
-    overdue = await tx.runs.overdue(tx.now, BATCH)
-    for run in overdue:
-        await _time_out(tx, run)
-    expired = await tx.events.expired(tx.now, BATCH)
-    for event in expired:
-        await _bury(tx, event)
-    return len(overdue) + len(expired)
 
 
 async def next_rescue_at(tx: Tx) -> Instant | None:
@@ -32,10 +22,30 @@ async def next_rescue_at(tx: Tx) -> Instant | None:
     return min((each for each in times if each is not None), default=None)
 
 
+async def _overdue(tx: Tx, limit: int) -> list[Item[Run]]:
+    found = await tx.runs.overdue(tx.now, limit)
+    return [Item(run.id, run.deadline_at or 0, run) for run in found]
+
+
+async def _time_out_all(tx: Tx, runs: list[Run]) -> None:
+    for run in runs:
+        await _time_out(tx, run)
+
+
 async def _time_out(tx: Tx, run: Run) -> None:
     taken_up = run.started_at is not None
     seen = "no sign of life" if taken_up else "delivered, and not taken up"
     await end(tx, run, "time_out", error=f"timeout: {seen} for {duration_words(run.timeout_s)}")
+
+
+async def _expired(tx: Tx, limit: int) -> list[Item[Event]]:
+    found = await tx.events.expired(tx.now, limit)
+    return [Item(event.id, event.expires_at or 0, event) for event in found]
+
+
+async def _bury_all(tx: Tx, events: list[Event]) -> None:
+    for event in events:
+        await _bury(tx, event)
 
 
 async def _bury(tx: Tx, event: Event) -> None:
@@ -65,3 +75,7 @@ async def _outlive(tx: Tx, run: Run) -> None:
     )
     if task is not None and task.deleted_at is None:
         await tx.chat.ask_still_wanted(task, ended, tx.now, tx.limits.decision_expires_s)
+
+
+OVERDUE_RUNS = Work("run", _overdue, _time_out_all, BATCH)
+EXPIRED_EVENTS = Work("event", _expired, _bury_all, BATCH)

@@ -1,16 +1,38 @@
 """Retention: what is old enough is removed, a little at a time, so that nothing waits for it."""
 
-from nod.domain.instant import SECOND
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from nod.domain.instant import SECOND, Instant
 from nod.store.store import Tx
 
 BATCH = 500
 
+Sweep = Callable[[Tx], Coroutine[Any, Any, int]]
 
-async def sweep_once(tx: Tx) -> int:
-    """Remove one batch of what is past its retention; return how many rows went."""
-    before = tx.now - tx.limits.retention_s * SECOND
-    removed = await tx.runs.sweep(before, tx.limits.retention_runs, BATCH)
-    removed += await tx.events.sweep(before, BATCH)
-    removed += await tx.chat.sweep_activity(before, BATCH)
-    removed += await tx.tasks.sweep_calls(tx.now - tx.limits.dedupe_s * SECOND)
-    return removed
+
+def _before(tx: Tx) -> Instant:
+    return tx.now - tx.limits.retention_s * SECOND
+
+
+async def _runs(tx: Tx) -> int:
+    return await tx.runs.sweep(_before(tx), tx.limits.retention_runs, BATCH)
+
+
+async def _events(tx: Tx) -> int:
+    return await tx.events.sweep(_before(tx), BATCH)
+
+
+async def _activity(tx: Tx) -> int:
+    return await tx.chat.sweep_activity(_before(tx), BATCH)
+
+
+async def _calls(tx: Tx) -> int:
+    return await tx.tasks.sweep_calls(tx.now - tx.limits.dedupe_s * SECOND)
+
+
+# Each removes one batch of what is past its retention, and says how many rows went.
+SWEEPS: Mapping[str, Sweep] = MappingProxyType(
+    {"runs": _runs, "events": _events, "activity": _activity, "calls": _calls}
+)

@@ -15,8 +15,9 @@ Fields = Mapping[str, Any]
 _LABEL_CHARS = 16
 _REASON_CHARS = 300
 
-# Signs of life, each second from each agent: counted nowhere, and no news.
-QUIET = frozenset({"thinking", "thinking_over"})
+# Signs of life, each second from each agent, are no news; what is set aside has a line of its own,
+# with where it failed.
+QUIET = frozenset({"thinking", "thinking_over", "set_aside"})
 _WARNINGS = frozenset(
     {
         "delivery_failed",

@@ -40,6 +40,12 @@ class Metrics:
         self._undelivered = Counter(
             "nod_undelivered", "Events that were given up", registry=registry
         )
+        self._set_aside = Counter(
+            "nod_set_aside",
+            "Failures to handle one task, run, event, decision or sweep, set aside for a while",
+            ["what"],
+            registry=registry,
+        )
         self._ended = Counter("nod_runs_ended", "Runs that ended", ["status"], registry=registry)
         self._duration = Histogram(
             "nod_run_seconds",
@@ -55,6 +61,7 @@ class Metrics:
             "delivered": lambda fields: self._attempt(fields["channel"], "ok"),
             "delivery_failed": lambda fields: self._attempt(fields["channel"], "failed"),
             "event_dead": lambda _: self._undelivered.inc(),
+            "set_aside": lambda fields: self._set_aside.labels(fields["what"]).inc(),
             "run_ended": self._run_ended,
         }
 

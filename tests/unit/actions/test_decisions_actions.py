@@ -17,6 +17,7 @@ from nod.domain.model import Agent, Decision, Run, User
 from nod.engine.ending import cancel
 from nod.engine.fire import run_now
 from nod.engine.settle import add_context, complete
+from support.steps import work_off
 from support.world import World, open_world
 
 HOUR_S = 3600
@@ -362,7 +363,11 @@ async def test_a_late_run_of_a_removed_task_can_only_be_dismissed(world: World) 
 
 
 async def look(world: World) -> int:
-    return await world.store.write(decisions.expire_due)
+    """Do what is due; how many warnings and expiries that were."""
+    before = len(world.names())
+    await work_off(world, decisions.DUE_DECISIONS)
+    told = world.names()[before:]
+    return told.count("decision_warning") + told.count("decision_closed")
 
 
 async def test_the_person_is_warned_twice_before_a_question_expires(world: World) -> None:
