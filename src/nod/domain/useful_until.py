@@ -25,10 +25,10 @@ def parse_useful_until(text: str) -> str:
     Reads `90s`, `30m`, `2h`, `1d`, `1h30m`, ISO 8601 durations such as `PT2H`, and times of day,
     which are in the task's zone. Raises InvalidInput.
     """
-    stripped = text.strip()[:_LONGEST_CHARS]
+    stripped = text.strip()
     if at := _TIME_OF_DAY.fullmatch(stripped):
         return f"{int(at[1]):02}:{at[2]}"
-    seconds = _seconds(stripped.upper())
+    seconds = _seconds(stripped.upper()) if len(stripped) <= _LONGEST_CHARS else 0
     if not 0 < seconds <= _LONGEST_S:
         raise InvalidInput(
             f"useful_until {text[:_LONGEST_CHARS]!r} must be a duration of at most 366 days, such"
