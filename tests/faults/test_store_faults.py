@@ -187,7 +187,6 @@ async def test_nod_goes_on_by_itself_once_the_disk_has_space(tmp_path: Path) -> 
         with pytest.raises(Unavailable) as full:
             await database.write(fill("large", LARGE))
         assert full.value.detail == FULL
-        assert full.value.retryable
         await database.write(command("many_pages"))
         assert await database.write(fill("large", LARGE)) == "large"
         assert await database.read(stored) == (["large"], ["large"])

@@ -10,15 +10,12 @@
     ├── TooMany            a rate or number is used up; try again later   429
     └── Unavailable        Nod cannot store or answer now; try again      503
 
-`retryable` tells whether the same request can succeed later without being changed. The HTTP
-status stands in `api/problems.py`, which is the only place that knows HTTP.
+The HTTP status stands in `api/problems.py`, which is the only place that knows HTTP.
 """
 
 
 class NodError(Exception):
     """Base of every error that is meant for the caller; `detail` says what to do about it."""
-
-    retryable = False
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -52,8 +49,6 @@ class TooLarge(NodError):
 class TooMany(NodError):
     """A rate or a number is used up. `retry_after` is in seconds."""
 
-    retryable = True
-
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
@@ -61,5 +56,3 @@ class TooMany(NodError):
 
 class Unavailable(NodError):
     """Nod cannot store or answer right now (disk full, database locked, shutting down)."""
-
-    retryable = True
