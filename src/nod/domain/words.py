@@ -1,19 +1,21 @@
 """Schedules and durations in words, and what a person should know about a schedule."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from cronsim.explain import explain
 
 from nod.domain.cron import Rule, rule
+from nod.domain.day_words import day_words, joined
 from nod.domain.errors import InvalidInput
 from nod.domain.instant import DAY, HOUR, Instant, to_datetime
 from nod.domain.zones import Change, changes, local
 
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MOST_TIMES = 4
 _MOST_CLOCK_NOTES = 2
 _YEAR = 366 * DAY
+_DAY = 1440  # minutes
 
 
 def duration_words(seconds: float) -> str:
@@ -47,11 +49,11 @@ def describe(cron: str) -> str:
     Raises InvalidInput for an expression that cannot be used.
     """
     read = rule(cron)
-    times, interval, days = _times(read), _interval(read), _weekdays(read)
+    times, interval, days = _times(read), _interval(read), day_words(read)
     if interval and days:
-        sentence = f"{interval} {days[1]}".strip()
+        sentence = f"{interval} {days.after}".strip()
     elif times and days:
-        sentence = f"{days[0]} at {times}"
+        sentence = f"{days.before} at {times}"
     else:
         sentence = explain(" ".join(read.fields)).replace("day of month", "day of the month")
         sentence = sentence.replace("if it's on", "if it is")
@@ -64,21 +66,21 @@ def _times(read: Rule) -> str | None:
     """The times of the day, when they are few."""
     if len(read.minutes) > _MOST_TIMES:
         return None
-    return _joined([_clock(minute) for minute in read.minutes])
+    return joined([_clock(minute) for minute in read.minutes])
 
 
 def _interval(read: Rule) -> str | None:
-    """The interval of a rule that goes through the whole day in equal steps."""
-    gaps = {
-        (after - before) % 1440
-        for before, after in zip(read.minutes, read.minutes[1:] + read.minutes[:1], strict=True)
-    }
-    if len(gaps) != 1 or read.fixed or gaps == {0}:
+    """The interval of a rule that goes through the day, or a part of it, in equal steps."""
+    gaps = {after - before for before, after in pairwise(read.minutes)}
+    if len(gaps) != 1:
         return None
-    gap, start = gaps.pop(), read.minutes[0]
+    gap, start, end = gaps.pop(), read.minutes[0], read.minutes[-1]
     hours = gap % 60 == 0
     count, unit = (gap // 60, "hour") if hours else (gap, "minute")
     every = f"every {unit}" if count == 1 else f"every {count} {unit}s"
+    if read.fixed or end + gap - start != _DAY:
+        few = len(read.minutes) <= _MOST_TIMES
+        return None if few else f"{every} from {_clock(start)} to {_clock(end)}"
     if start == 0:
         return every
     if not hours:
@@ -86,32 +88,9 @@ def _interval(read: Rule) -> str | None:
     return f"{every} at minute {start}" if count == 1 else f"{every} from {_clock(start)}"
 
 
-def _weekdays(read: Rule) -> tuple[str, str] | None:
-    """The days of a rule that goes by weekday alone: before `at nine`, and after `every hour`."""
-    _, _, day, month, weekday = read.fields
-    if day != "*" or month != "*" or "#" in weekday or "L" in weekday:
-        return None
-    # 2000-01-03 was a Monday.
-    matching = [
-        name
-        for i, name in enumerate(_WEEKDAYS)
-        if read.matcher.match_dow(date(2000, 1, 3) + timedelta(days=i))
-    ]
-    if len(matching) == len(_WEEKDAYS):
-        return "every day", ""
-    if matching == list(_WEEKDAYS[:5]):
-        return "every weekday", "on weekdays"
-    return f"every {_joined(matching)}", f"on {_joined([f'{name}s' for name in matching])}"
-
-
 def _clock(minute: int) -> str:
     """A minute of the day as a time of 24 hours: `09:05`."""
     return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def _joined(items: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
 
 def notes(cron: str, timezone: str, fires: Sequence[Instant]) -> tuple[str, ...]:
@@ -166,7 +145,7 @@ def _clock_note(read: Rule, timezone: str, change: Change) -> str | None:
 def _fires(times: list[str]) -> str:
     if len(times) > _MOST_TIMES:
         return f"the {len(times)} fires from {times[0]} to {times[-1]}"
-    return f"the {_joined(times)} fire{'s' if len(times) > 1 else ''}"
+    return f"the {joined(times)} fire{'s' if len(times) > 1 else ''}"
 
 
 def _effect(shift: int, count: int, *, bridged: bool, after: datetime) -> str:
