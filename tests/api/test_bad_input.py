@@ -17,7 +17,7 @@ from nod.actions.chat import AlertFields, MessageFields
 from nod.actions.decisions import DecisionFields, ProposalFields
 from nod.actions.heartbeats import Beat
 from nod.api.agent.runs import Complete, ContextText, OutputText
-from nod.api.agent.tasks import Reason
+from nod.api.tasks import PauseFields
 from nod.domain.limits import MIB
 from nod.domain.task_fields import TaskFields
 from support.agent_routes import agent_routes
@@ -184,7 +184,7 @@ def fields_of(struct: type[Any]) -> list[tuple[str, Any]]:
     [
         ("POST", TASKS, TaskFields, TASK),
         ("PATCH", TASKS + "/{task}", TaskFields, {}),
-        ("POST", TASKS + "/{task}/pause", Reason, {}),
+        ("POST", TASKS + "/{task}/pause", PauseFields, {}),
         ("POST", TASKS + "/runs/{run}/complete", Complete, {"status": "completed"}),
         ("PUT", TASKS + "/runs/{run}/output", OutputText, {}),
         ("POST", TASKS + "/runs/{run}/context", ContextText, {"run_id": "{run}", "text": "t"}),

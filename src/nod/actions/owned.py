@@ -1,18 +1,8 @@
 """What belongs to a person through their agents. Somebody else's is as if it did not exist."""
 
-from nod.actions.agents import get_agent
 from nod.domain.errors import NotFound
-from nod.domain.model import Agent, Delivery, Event, Run, Task, User
+from nod.domain.model import Delivery, Event, Run, User
 from nod.store.store import Tx
-
-
-async def owned_task(tx: Tx, user: User, agent_id: str, task_id: str) -> tuple[Agent, Task]:
-    """The person's agent and its task. Raises NotFound."""
-    agent = await get_agent(tx, user, agent_id)
-    task = await tx.tasks.get(task_id)
-    if task is None or task.agent_id != agent.id or task.deleted_at is not None:
-        raise NotFound(f"this agent has no task {task_id[:64]}")
-    return agent, task
 
 
 async def owned_run(tx: Tx, user: User, run_id: str) -> Run:

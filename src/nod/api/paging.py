@@ -1,12 +1,18 @@
 """Lists in pages, newest first. The address of the next page is in `Link` (RFC 8288)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 from urllib.parse import urlencode
+
+from litestar import Response
 
 from nod.domain.errors import InvalidInput
 from nod.domain.instant import Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Run
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 _DEFAULT = 50
 _AFTER_ALL: tuple[Instant, str] = (1 << 62, "")
@@ -25,6 +31,26 @@ def next_link(path: str, query: Mapping[str, object]) -> dict[str, str]:
     """The header that names the next page; what is None in the query is left out."""
     given = {name: str(value) for name, value in query.items() if value is not None}
     return {"Link": f'<{path}?{urlencode(given)}>; rel="next"'}
+
+
+def page(
+    found: Sequence[T],
+    size: int,
+    show: Callable[[T], V],
+    cursor: Callable[[T], object],
+    path: str,
+    **query: object,
+) -> Response[list[V]]:
+    """The first `size` of what was found; that there is more means that another page follows.
+
+    So callers look for one entry more than they show. `cursor` says where the page after an entry
+    begins, `path` and `query` how this page was asked for.
+    """
+    shown = found[:size]
+    headers = {}
+    if len(found) > size:
+        headers = next_link(path, {**query, "cursor": cursor(shown[-1])})
+    return Response([show(each) for each in shown], headers=headers)
 
 
 def run_cursor(run: Run) -> str:

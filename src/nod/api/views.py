@@ -162,6 +162,24 @@ def block_view(block: ContextBlock) -> BlockView:
     return BlockView(block.id, block.text, rfc3339(block.created_at))
 
 
+class ContextView(msgspec.Struct):
+    """A run's scratchpad, the oldest block first."""
+
+    run_id: str
+    blocks: list[BlockView]
+
+
+def context_view(run_id: str, blocks: list[ContextBlock]) -> ContextView:
+    return ContextView(run_id, [block_view(each) for each in blocks])
+
+
+class WhyView(msgspec.Struct):
+    """One sentence, and the entry behind it."""
+
+    why: str
+    run: RunView | None
+
+
 class DeliveryView(msgspec.Struct):
     """One attempt to deliver an event."""
 

@@ -9,12 +9,7 @@ from litestar.params import FromPath, JSONBody
 
 from nod.api.agent.calls import require_interactive, via_of
 from nod.api.auth import current_agent, require_agent
-from nod.api.views import (
-    BlockView,
-    RunView,
-    block_view,
-    run_view,
-)
+from nod.api.views import ContextView, RunView, context_view, run_view
 from nod.app import Nod
 from nod.domain.errors import InvalidInput
 from nod.domain.model import Agent
@@ -52,11 +47,6 @@ class Ended(msgspec.Struct):
 class BlockId(msgspec.Struct):
     status: str
     block_id: int
-
-
-class Blocks(msgspec.Struct):
-    run_id: str
-    blocks: list[BlockView]
 
 
 class AgentRuns(Controller):
@@ -116,11 +106,11 @@ class AgentRuns(Controller):
     @get("/context")
     async def get_context(
         self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], run_id: FromPath[str]
-    ) -> Blocks:
+    ) -> ContextView:
         """The scratchpad, the oldest block first. Reading it takes the run up."""
         via = via_of(nod, agent, run_id)
         blocks = await nod.store.write(lambda tx: settle.context(tx, agent, run_id, via))
-        return Blocks(run_id, [block_view(block) for block in blocks])
+        return context_view(run_id, blocks)
 
 
 class AgentOutputs(Controller):

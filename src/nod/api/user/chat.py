@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from nod.actions import activity, chat
 from nod.actions.chat import UserMessageFields
 from nod.api.auth import current_caller, require_anyone, require_user
-from nod.api.paging import next_link, page_size, read_seq_cursor
+from nod.api.paging import page, page_size, read_seq_cursor
 from nod.api.user.views import (
     ActivityView,
     ConversationView,
@@ -58,13 +58,10 @@ class Conversations(Controller):
         """The messages, newest first. A run is one bubble, which shows the last of its texts."""
         size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)
         found = await nod.store.read(
-            lambda tx: chat.list_messages(tx, user, conversation_id, size, before)
+            lambda tx: chat.list_messages(tx, user, conversation_id, size + 1, before)
         )
-        headers = {}
-        if len(found) == size:
-            path = f"/api/conversations/{conversation_id}/messages"
-            headers = next_link(path, {"limit": limit, "cursor": found[-1].seq})
-        return Response([message_view(each) for each in found], headers=headers)
+        path = f"{self.path}/{conversation_id}/messages"
+        return page(found, size, message_view, lambda last: last.seq, path, limit=limit)
 
     @post("/{conversation_id:str}/messages")
     async def send_message(
@@ -126,10 +123,14 @@ class ActivityLog(Controller):
         """What happened with all agents or with one, newest first."""
         size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)
         found = await nod.store.read(
-            lambda tx: activity.list_activity(tx, user, agent_id, size, before)
+            lambda tx: activity.list_activity(tx, user, agent_id, size + 1, before)
         )
-        headers = {}
-        if len(found) == size:
-            query = {"agent_id": agent_id, "limit": limit, "cursor": found[-1].seq}
-            headers = next_link("/api/activity", query)
-        return Response([activity_view(each) for each in found], headers=headers)
+        return page(
+            found,
+            size,
+            activity_view,
+            lambda last: last.seq,
+            self.path,
+            agent_id=agent_id,
+            limit=limit,
+        )

@@ -7,7 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from nod.actions import decisions
 from nod.api.auth import require_user
-from nod.api.paging import next_link, page_size
+from nod.api.paging import page, page_size
 from nod.api.user.views import DecisionView, decision_view
 from nod.app import Nod
 from nod.domain.decisions import Answer, Verdict
@@ -49,13 +49,17 @@ class Decisions(Controller):
         """The decisions of all agents, newest first; `?status=pending` are those that wait."""
         size = page_size(limit, nod.limits)
         found = await nod.store.read(
-            lambda tx: decisions.list_decisions(tx, user, status, size, cursor or LAST_ID)
+            lambda tx: decisions.list_decisions(tx, user, status, size + 1, cursor or LAST_ID)
         )
-        headers = {}
-        if len(found) == size:
-            query = {"status": status, "limit": limit, "cursor": found[-1].id}
-            headers = next_link("/api/decisions", query)
-        return Response([decision_view(each) for each in found], headers=headers)
+        return page(
+            found,
+            size,
+            decision_view,
+            lambda last: last.id,
+            self.path,
+            status=status,
+            limit=limit,
+        )
 
     @get("/{decision_id:str}")
     async def get_decision(

@@ -8,12 +8,13 @@ from litestar.params import FromPath, FromQuery
 from nod.actions.agents import get_agent
 from nod.actions.owned import attempts_of_run, owned_delivery, owned_run
 from nod.api.auth import require_user
-from nod.api.paging import next_link, page_size
-from nod.api.user.views import ContextView, OutputView, PayloadView, ReplayView
+from nod.api.paging import page, page_size
+from nod.api.user.views import OutputView, PayloadView, ReplayView
 from nod.api.views import (
+    ContextView,
     DeliveryView,
     RunView,
-    block_view,
+    context_view,
     delivery_view,
     run_view,
 )
@@ -81,7 +82,7 @@ class Runs(Controller):
         async def look(tx: Tx) -> list[ContextBlock]:
             return await tx.runs.context_blocks((await owned_run(tx, user, run_id)).id)
 
-        return ContextView(run_id, [block_view(each) for each in await nod.store.read(look)])
+        return context_view(run_id, await nod.store.read(look))
 
     @get("/attempts")
     async def list_attempts(
@@ -126,14 +127,20 @@ class Deliveries(Controller):
         async def look(tx: Tx) -> list[Delivery]:
             if agent_id is not None:
                 await get_agent(tx, user, agent_id)
-            return await tx.events.deliveries_of_owner(user.id, agent_id, event_id, before, size)
+            return await tx.events.deliveries_of_owner(
+                user.id, agent_id, event_id, before, size + 1
+            )
 
-        found = await nod.store.read(look)
-        headers = {}
-        if len(found) == size:
-            query = {"agent_id": agent_id, "event_id": event_id, "limit": limit}
-            headers = next_link("/api/deliveries", {**query, "cursor": found[-1].id})
-        return Response([delivery_view(each) for each in found], headers=headers)
+        return page(
+            await nod.store.read(look),
+            size,
+            delivery_view,
+            lambda last: last.id,
+            self.path,
+            agent_id=agent_id,
+            event_id=event_id,
+            limit=limit,
+        )
 
     @get("/{delivery_id:str}")
     async def get_delivery(

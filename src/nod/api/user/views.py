@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from nod.api.views import BlockView, RunView, at
+from nod.api.views import at
 from nod.domain.instant import Instant, rfc3339
 from nod.domain.model import Activity, Agent, Conversation, Decision, Message, User
 
@@ -233,20 +233,6 @@ class PayloadView(msgspec.Struct):
     run_id: str
     payload: Any
     trigger: Any
-
-
-class ContextView(msgspec.Struct):
-    """A run's scratchpad, the oldest block first."""
-
-    run_id: str
-    blocks: list[BlockView]
-
-
-class ReasonedView(msgspec.Struct):
-    """One sentence, and the entry behind it."""
-
-    why: str
-    run: RunView | None
 
 
 class ReplayView(msgspec.Struct):
