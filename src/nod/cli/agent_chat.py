@@ -27,7 +27,12 @@ _NO = {
     "--description", default="", help="More about it, in Markdown; `-` reads standard input."
 )
 @click.option("--wait", is_flag=True, help="Wait for the answer.")
-@click.option("--timeout", "timeout_s", type=float, help="With --wait: at most so many seconds.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0),
+    help="With --wait: at most so many seconds.",
+)
 @in_run
 @as_json
 @click.pass_context

@@ -27,7 +27,13 @@ def runs() -> None:
 
 @runs.command("list")
 @click.argument("task", required=False)
-@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option(
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many, newest first.",
+)
 @as_json
 def list_(task: str | None, limit: int, json_: bool) -> None:
     """Lists the newest runs: of TASK (an id or a name), or of all tasks."""
@@ -141,8 +147,11 @@ def show_blocks(run_id: str | None, json_: bool) -> None:
 
 
 def _about(run: Run) -> list[tuple[str, str]]:
-    times = ("scheduled_for", "started_at", "finished_at")
-    shown = {"scheduled_for": "due", "started_at": "started", "finished_at": "finished"}
+    times = {
+        "due": run.get("scheduled_for"),
+        "started": run["started_at"],
+        "finished": run["finished_at"],
+    }
     fields = [
         ("id", run["id"]),
         ("task", run["task_id"]),
@@ -150,6 +159,6 @@ def _about(run: Run) -> list[tuple[str, str]]:
         ("delivery", run.get("delivery")),
         ("error", run.get("error")),
         ("reason", run.get("reason")),
-        *((shown[name], moment(run[name]) if run.get(name) else None) for name in times),  # type: ignore[literal-required]
+        *((name, moment(time)) for name, time in times.items() if time),
     ]
     return [(name, str(value)) for name, value in fields if value]

@@ -16,9 +16,8 @@ import click
 
 from nod.app import Nod
 from nod.cli.demo_world import EMAIL, World, prepare
-from nod.cli.failure import Failure
+from nod.cli.output import harmless
 from nod.config import Settings, load, local_url, sqlite_url
-from nod.domain.errors import NodError
 from nod.domain.instant import Instant, to_datetime
 from nod.domain.model import Run, Task
 from nod.server import listen, make_server, port_of
@@ -41,14 +40,11 @@ def demo(**flags: Any) -> None:
 
     Everything is kept in the folder `demo` of the data directory, so a real Nod is not touched.
     """
-    try:
-        settings = demo_settings(os.environ, flags)
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (settings.data_dir / "nod.log").open("w", encoding="utf-8", buffering=1) as log:
-            setup_logging(log_json=False, stream=log)
-            asyncio.run(_demo(settings))
-    except NodError as error:
-        raise Failure(error.detail) from None
+    settings = demo_settings(os.environ, flags)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.data_dir / "nod.log").open("w", encoding="utf-8", buffering=1) as log:
+        setup_logging(log_json=False, stream=log)
+        asyncio.run(_demo(settings))
 
 
 def demo_settings(environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
@@ -169,13 +165,8 @@ def _print_result(task: Task, run: Run, output: str | None) -> None:
     colour = "green" if run.status == "completed" else "red"
     head = f"{to_datetime(at):%H:%M:%S}Z  {task.name}: {run.status}{took}  {run.id}"
     text = output or run.summary or run.error or ""
-    lines = "\n".join(f"    {line}" for line in _safe(text).splitlines())
+    lines = "\n".join(f"    {line}" for line in harmless(text).splitlines())
     click.echo(f"\n{click.style(head, fg=colour)}\n{lines}")
-
-
-def _safe(text: str) -> str:
-    """What came from outside, without what a terminal would obey."""
-    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
 
 
 def _introduce(nod: Nod, world: World, url: str) -> None:

@@ -36,7 +36,7 @@ class Unreachable(Failure):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns the errors of Nod into failures."""
+    """Turns the errors of Nod, and files that cannot be used, into failures."""
     try:
         yield
     except ConnectError as error:
@@ -47,6 +47,10 @@ def translated() -> Iterator[None]:
         raise Failure(error.detail) from error
     except _domain_errors() as error:
         raise Failure(str(error)) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise Failure(f"cannot use {error.filename}: {error.strerror}") from error
 
 
 def _domain_errors() -> tuple[type[Exception], ...]:

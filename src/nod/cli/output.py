@@ -29,8 +29,13 @@ def show_json(value: Any) -> None:
 
 
 def show_text(text: str) -> None:
-    """Prints text from elsewhere; control characters that a terminal would obey are replaced."""
-    click.echo(text.translate(_CONTROLS))
+    """Prints text from elsewhere."""
+    click.echo(harmless(text))
+
+
+def harmless(text: str) -> str:
+    """Text from elsewhere with U+FFFD for each control character that a terminal would obey."""
+    return text.translate(_CONTROLS)
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
@@ -49,7 +54,7 @@ def show_fields(fields: Sequence[tuple[str, str]]) -> None:
     """Prints names and values, one a line; text of several lines stands below its name."""
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
-        clean = value.translate(_CONTROLS)
+        clean = harmless(value)
         if "\n" in clean:
             click.echo(f"{name}:\n\n{clean}\n")
         else:
@@ -96,4 +101,4 @@ def _coloured(text: str, status: str) -> str:
 
 
 def _line(cell: str) -> str:
-    return " ".join(cell.translate(_CONTROLS).split()) or "-"
+    return " ".join(harmless(cell).split()) or "-"

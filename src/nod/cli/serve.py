@@ -10,7 +10,6 @@ import structlog
 
 from nod.app import Nod
 from nod.config import Settings, load, local_url
-from nod.domain.errors import NodError
 from nod.server import listen, make_server, port_of
 from nod.telemetry import setup_logging
 
@@ -29,12 +28,9 @@ def serve(**flags: Any) -> None:
 
     Each option can also be set in the environment: NOD_HOST, NOD_PORT and so on.
     """
-    try:
-        settings = load(os.environ, flags)
-        setup_logging(log_json=settings.log_json)
-        run(settings)
-    except NodError as error:
-        raise click.ClickException(error.detail) from None
+    settings = load(os.environ, flags)
+    setup_logging(log_json=settings.log_json)
+    run(settings)
 
 
 def run(settings: Settings) -> None:

@@ -20,9 +20,19 @@ from nod.cli.failure import UNREACHABLE, Misuse
     type=click.IntRange(1, 100),
     help="Commands at the same time.",
 )
-@click.option("--timeout", "timeout_s", type=float, help="End a command after so many seconds.")
 @click.option(
-    "--grace", "grace_s", default=10.0, show_default=True, help="Seconds for commands when stopped."
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    help="End a command after so many seconds.",
+)
+@click.option(
+    "--grace",
+    "grace_s",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds for commands when stopped.",
 )
 @click.option("--once", is_flag=True, help="End when the runs that have come are done.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
