@@ -82,7 +82,11 @@ async def test_old_events_activity_and_keys_go_too(world: World) -> None:
     assert await events(world, first) == []
     assert (await world.run(first.id)).status == "completed"
     assert await activity(world) == []
-    known = await world.store.read(lambda tx: tx.tasks.trigger_call(task.id, "key", 0))
-    assert known is None
+    past = await world.store.read(
+        lambda tx: tx.tasks.past_calls(
+            task.id, "key", same_since=0, counted_since=0, now=tx.now, most=9
+        )
+    )
+    assert past.same is None
     # What waits to be delivered is never old.
     assert [event.state for event in await events(world, second)] == ["pending"]

@@ -110,7 +110,7 @@ async def agent_message(
         await tx.chat.add_message(
             make_message(tx.now, where, "agent", "text", text, report, run_id=run.id)
         )
-        message = await tx.chat.put_bubble(run, text, tx.now, report, where)
+        message = await tx.chat.put_bubble(where.id, run, text, tx.now, report)
     await stop_thinking(tx, agent)
     _tell(tx, message)
     return message

@@ -100,7 +100,7 @@ async def find_task(nod: Nod, trigger_id: str) -> Task:
     """The task of a trigger. Raises NotFound, also where the agent was removed."""
     task = None
     if _TRIGGER_ID.fullmatch(trigger_id):
-        task = await nod.store.read(lambda tx: _task(tx, trigger_id))
+        task = await nod.store.read(lambda tx: tx.tasks.by_trigger(trigger_id))
     if task is None:
         raise NotFound("there is no trigger at this address; it may have been replaced or removed")
     return task
@@ -147,15 +147,9 @@ async def read_body(receive: Receive, headers: dict[str, str], limits: Limits) -
             return b"".join(chunks)
 
 
-async def _task(tx: Tx, trigger_id: str) -> Task | None:
-    task = await tx.tasks.by_trigger(trigger_id)
-    alive = task is not None and await tx.people.agent(task.agent_id) is not None
-    return task if alive else None
-
-
 async def _accept(tx: Tx, trigger_id: str, call: Call) -> TriggerCall:
     """Read the task again: it may have been paused, changed or removed while the body came."""
-    task = await _task(tx, trigger_id)
+    task = await tx.tasks.by_trigger(trigger_id)
     if task is None:
         raise NotFound("this trigger has just been removed")
     return await accept_call(tx, task, call)

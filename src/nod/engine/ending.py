@@ -8,9 +8,8 @@ from nod.domain.instant import MINUTE, SECOND
 from nod.domain.model import Channel, Run, Task
 from nod.domain.policy import may_retry, retry_delay_s
 from nod.domain.runs import make_run, underway
-from nod.domain.states import OPEN_EVENTS, next_event_state, next_run_status
-from nod.engine.outbox import announce, expiry, make_run_event
-from nod.store.events import Settled
+from nod.domain.states import RunStatus, next_run_status
+from nod.engine.outbox import announce, expiry, make_run_event, put
 from nod.store.store import Tx
 
 
@@ -38,8 +37,11 @@ async def end(
     return await finish(tx, run, ended)
 
 
-async def finish(tx: Tx, before: Run, after: Run, *, by_agent: bool = False) -> Run:
+async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None) -> Run:
     """Store the end of a run and what follows from it.
+
+    `via` is the channel by which the run's event has reached the agent that reports the end;
+    None when Nod ends the run.
 
     1. The run itself, its scratchpad emptied.
     2. Its questions close, and its event is not sent any more.
@@ -49,18 +51,23 @@ async def finish(tx: Tx, before: Run, after: Run, *, by_agent: bool = False) -> 
     """
     ended = replace(after, finished_at=tx.now, queued=False, deadline_at=None, waiting_since=None)
     await move(tx, before, ended)
-    await tx.runs.clear_context(ended.id)
-    await _close_questions(tx, ended)
-    await _settle_events(tx, ended, by_agent)
-    await _show(tx, ended)
-    task = await tx.tasks.get(ended.task_id)
-    await _tell_task(tx, task, before, ended)
-    await release_next(tx, ended.task_id)
+    around = await tx.runs.end_of(ended)
+    if around.has_context:
+        await tx.runs.clear_context(ended.id)
+    if around.has_questions:
+        await _close_questions(tx, ended)
+    await _settle_event(tx, ended, via)
+    if around.shown_in is not None and ended.status in ("completed", "failed"):
+        await tx.chat.put_bubble(around.shown_in, ended, ended.summary or "", tx.now)
+    if around.task.deleted_at is None:
+        await _tell_task(tx, around.task, ended)
+    if around.has_queue:
+        await _release_next(tx, ended.task_id)
     tx.effects.fact(
         "run_ended",
         run_id=ended.id,
         task_id=ended.task_id,
-        task_name=task and task.name,
+        task_name=around.task.name,
         agent_id=ended.agent_id,
         status=ended.status,
         error=ended.error,
@@ -82,7 +89,7 @@ async def cancel_all(tx: Tx, runs: Sequence[Run], reason: str) -> None:
         await cancel(tx, run, reason)
 
 
-async def release_next(tx: Tx, task_id: str) -> None:
+async def _release_next(tx: Tx, task_id: str) -> None:
     """Let the oldest queued run of a task go, when nothing is before it any more."""
     queued = await tx.runs.next_queued(task_id)
     if queued is None or underway(await tx.runs.active(task_id), tx.now):
@@ -104,42 +111,33 @@ async def _close_questions(tx: Tx, run: Run) -> None:
         tx.effects.change(decision.id)
 
 
-async def _settle_events(tx: Tx, run: Run, by_agent: bool) -> None:
+async def _settle_event(tx: Tx, run: Run, via: Channel | None) -> None:
     """The event that brought the run has no more to say."""
-    verb = "acknowledge" if by_agent else "bury"
-    channel: Channel | None = "poll" if by_agent else None
-    why = None if by_agent else run.error or run.reason
-    settled = [
-        Settled(next_event_state(verb, event.state), channel, tx.now, why, event.id, event.state)
-        for event in await tx.events.of_run(run.id)
-        if event.state in OPEN_EVENTS and event.type in ("task_due", "task_trigger")
-    ]
-    await tx.events.settle(settled)
+    if via is None:
+        await tx.events.settle_run(run.id, "dead", None, tx.now, run.error or run.reason)
+    else:
+        await tx.events.settle_run(run.id, "acknowledged", via, tx.now, None)
 
 
-async def _show(tx: Tx, run: Run) -> None:
-    if run.status not in ("completed", "failed"):
-        return
-    agent = await tx.people.agent(run.agent_id)
-    if agent is not None and agent.kind == "interactive":
-        await tx.chat.put_bubble(run, run.summary or "", tx.now)
-
-
-async def _tell_task(tx: Tx, task: Task | None, before: Run, run: Run) -> None:
-    if task is None or task.deleted_at is not None:
-        return
+async def _tell_task(tx: Tx, task: Task, run: Run) -> None:
     if run.status == "failed":
-        retried = await _retry(tx, task, before, run)
+        retried = await _retry(tx, task, run)
         await _failed(tx, task, run, retried)
     elif run.status == "completed":
         await _succeeded(tx, task, run)
     else:
-        await tx.tasks.set_outcome(task.id, run.status, task.failures)
+        await _set_outcome(tx, task, run.status, task.failures)
 
 
-async def _retry(tx: Tx, task: Task, before: Run, run: Run) -> bool:
+async def _set_outcome(tx: Tx, task: Task, status: RunStatus, failures: int) -> None:
+    """Write the task's last result, which mostly is what it was before."""
+    if (task.last_run_status, task.failures) != (status, failures):
+        await tx.tasks.set_outcome(task.id, status, failures)
+
+
+async def _retry(tx: Tx, task: Task, run: Run) -> bool:
     """Make the next attempt where the task wants one; True when there is one."""
-    taken_up = before.status != "pending"
+    taken_up = run.started_at is not None
     if not may_retry(run.attempt, task.max_attempts, task.idempotent, taken_up):
         return False
     at = tx.now + retry_delay_s(run.attempt) * SECOND
@@ -151,8 +149,7 @@ async def _retry(tx: Tx, task: Task, before: Run, run: Run) -> bool:
     if payload is not None:
         await tx.runs.copy_payload(run.id, retry.id)
     event = make_run_event(tx.now, task, retry, tx.limits, called=payload is not None)
-    event = await tx.events.insert(event)
-    announce(tx, event, payload)
+    await put(tx, event, payload)
     tx.effects.fact(
         "retry_planned",
         run_id=retry.id,
@@ -167,10 +164,10 @@ async def _retry(tx: Tx, task: Task, before: Run, run: Run) -> bool:
 async def _failed(tx: Tx, task: Task, run: Run, retried: bool) -> None:
     """Count the failure; tell the person once, and pause the task that goes on failing."""
     if retried:
-        await tx.tasks.set_outcome(task.id, "failed", task.failures)
+        await _set_outcome(tx, task, "failed", task.failures)
         return
     failures = task.failures + 1
-    await tx.tasks.set_outcome(task.id, "failed", failures)
+    await _set_outcome(tx, task, "failed", failures)
     if failures >= task.pause_after_failures and task.enabled:
         reason = f"{failures} failures in a row, the last: {run.error}"
         await tx.tasks.set_paused(
@@ -183,7 +180,7 @@ async def _failed(tx: Tx, task: Task, run: Run, retried: bool) -> None:
 
 
 async def _succeeded(tx: Tx, task: Task, run: Run) -> None:
-    await tx.tasks.set_outcome(task.id, "completed", 0)
+    await _set_outcome(tx, task, "completed", 0)
     if task.failures >= tx.limits.tell_after_failures:
         text = f"It works again, after {task.failures} failures in a row."
         await _notice(tx, task, run, "task_recovered", f"{task.name} works again", text)

@@ -161,7 +161,7 @@ def _step(task: Task, plan: Due, now: Instant) -> Advance:
 
 async def _write(tx: Tx, batch: _Batch) -> None:
     await tx.runs.insert(batch.runs)
-    await tx.events.insert_many(batch.events)
+    await tx.events.insert(batch.events)
     await tx.tasks.advance(batch.steps)
     for event in batch.events:
         if event.state == "pending":

@@ -41,7 +41,7 @@ def make_event(
         state=state,
         created_at=now,
         not_before=start,
-        attempt_at=start,
+        attempt_at=None,  # the store sets it where the agent has a working webhook
         expires_at=expires_at,
         attempts=0,
         retry_reason="first_attempt",
@@ -87,9 +87,9 @@ def expiry(run: Run, start: Instant, limits: Limits) -> Instant:
 
 async def put(tx: Tx, event: Event, payload: Payload | None = None) -> Event:
     """Store `event` and send it as soon as the transaction is committed and its time has come."""
-    stored = await tx.events.insert(event)
-    announce(tx, stored, payload)
-    return stored
+    await tx.events.insert([event])
+    announce(tx, event, payload)
+    return event
 
 
 def announce(tx: Tx, event: Event, payload: Payload | None = None) -> None:

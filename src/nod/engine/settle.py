@@ -11,11 +11,10 @@ import msgspec
 from nod.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
 from nod.domain.model import Agent, Channel, ContextBlock, Run, RunDelivery, Task
 from nod.domain.runs import delivered, make_run, paused, renewed, resumed
-from nod.domain.states import OPEN_EVENTS, next_event_state, next_run_status, run_can
+from nod.domain.states import next_run_status, run_can
 from nod.domain.texts import storable
 from nod.engine.ending import cancel_all, finish, move
 from nod.engine.outbox import make_run_event
-from nod.store.events import Settled
 from nod.store.store import Tx
 
 Outcome = Literal["completed", "failed"]
@@ -48,7 +47,7 @@ async def start(tx: Tx, agent: Agent, task: Task) -> Run:
     if run is None:
         run = make_run(task, tx.now, tx.now, "manual")
         await tx.runs.insert([run])
-        await tx.events.insert(make_run_event(tx.now, task, run, tx.limits))
+        await tx.events.insert([make_run_event(tx.now, task, run, tx.limits)])
         tx.effects.fact(
             "fired",
             run_id=run.id,
@@ -68,33 +67,25 @@ async def take_up(tx: Tx, run: Run, via: Channel = "poll") -> Run:
     """
     if run.status != "pending":
         return run
+    taken = _taken_up(tx, run, via)
+    await move(tx, run, taken)
+    await tx.events.settle_run(run.id, "acknowledged", via, tx.now, None)
+    return taken
+
+
+def _taken_up(tx: Tx, run: Run, via: Channel) -> Run:
+    """The pending run as it goes on, not stored yet."""
     how: RunDelivery = "polled" if via == "poll" else "delivered"
     ready = run
     if run.delivered_at is None:
         ready = delivered(run, tx.now, how, tx.limits.timeout_max_s)
-    taken = replace(
+    tx.effects.fact("taken_up", run_id=run.id, task_id=run.task_id, agent_id=run.agent_id)
+    return replace(
         renewed(ready, tx.now),
         status=next_run_status("take_up", run.status, run.id),
         queued=False,
         started_at=tx.now,
     )
-    await move(tx, run, taken)
-    await tx.events.settle(
-        [
-            Settled(
-                next_event_state("acknowledge", event.state),
-                via,
-                tx.now,
-                None,
-                event.id,
-                event.state,
-            )
-            for event in await tx.events.of_run(run.id)
-            if event.state in OPEN_EVENTS
-        ]
-    )
-    tx.effects.fact("taken_up", run_id=run.id, task_id=run.task_id, agent_id=run.agent_id)
-    return taken
 
 
 async def sign_of_life(tx: Tx, run: Run, via: Channel = "poll") -> Run:
@@ -203,10 +194,11 @@ async def complete(
     if run.status == outcome:
         return run
     if outcome == "completed" and _given_up(run):
-        return await _complete_late(tx, run, summary, usage)
+        return await _complete_late(tx, run, summary, usage, via)
     if not run_can("cancel", run.status):
         raise Conflict(_over(run))
-    taken = await take_up(tx, run, via)
+    # Most agents name a run for the first time by its result: one change of state stores both.
+    taken = _taken_up(tx, run, via) if run.status == "pending" else run
     verb = "complete" if outcome == "completed" else "fail"
     ended = replace(
         _with_usage(taken, usage),
@@ -214,7 +206,7 @@ async def complete(
         summary=summary,
         error=None if outcome == "completed" else f"agent: {_first_line(summary)}",
     )
-    return await finish(tx, taken, ended, by_agent=True)
+    return await finish(tx, run, ended, via=via)
 
 
 def _given_up(run: Run) -> bool:
@@ -222,13 +214,13 @@ def _given_up(run: Run) -> bool:
     return run.status == "failed" and not (run.error or "").startswith("agent: ")
 
 
-async def _complete_late(tx: Tx, run: Run, summary: str, usage: Usage | None) -> Run:
+async def _complete_late(tx: Tx, run: Run, summary: str, usage: Usage | None, via: Channel) -> Run:
     status = next_run_status("complete_late", run.status, run.id)
     ended = replace(_with_usage(run, usage), status=status, summary=summary, late=True)
     # Before the end, so that what the task shows as its last result is this one.
     retries = await tx.runs.unfinished_retries(run.id)
     await cancel_all(tx, retries, "the first attempt's result came after all")
-    return await finish(tx, run, ended, by_agent=True)
+    return await finish(tx, run, ended, via=via)
 
 
 async def record_usage(tx: Tx, run: Run, usage: Usage) -> Run:

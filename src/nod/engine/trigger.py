@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 from nod.domain.errors import Conflict, TooMany
 from nod.domain.instant import MINUTE, SECOND, rfc3339
-from nod.domain.model import Event, Payload, Task
+from nod.domain.model import Payload, Task
 from nod.domain.policy import decide_overlap
 from nod.domain.runs import make_run, skipped_run, underway
-from nod.domain.states import next_event_state
 from nod.engine.ending import cancel_all
 from nod.engine.fire import overlap_reason
 from nod.engine.outbox import make_run_event, put
-from nod.store.events import Settled
 from nod.store.store import Tx
 from nod.store.tasks import TriggerCall
 
@@ -32,19 +30,24 @@ async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
     2. A paused task refuses (Conflict), and so does the rate limit (TooMany).
     3. The overlap policy says whether the run goes at once, waits, or is skipped.
     """
-    if call.dedupe_key is not None:
-        since = tx.now - tx.limits.dedupe_s * SECOND
-        known = await tx.tasks.trigger_call(task.id, call.dedupe_key, since)
-        if known is not None:
-            return known
-    await _check_open(tx, task)
+    past = await tx.tasks.past_calls(
+        task.id,
+        call.dedupe_key,
+        same_since=tx.now - tx.limits.dedupe_s * SECOND,
+        counted_since=tx.now - MINUTE,
+        now=tx.now,
+        most=tx.limits.triggers_per_minute,
+    )
+    if past.same is not None:
+        return past.same
+    _check_open(tx, task, past.calls)
     made = await _make(tx, task, call)
     if call.dedupe_key is not None:
         await tx.tasks.remember_call(task.id, call.dedupe_key, made, tx.now)
     return made
 
 
-async def _check_open(tx: Tx, task: Task) -> None:
+def _check_open(tx: Tx, task: Task, calls: int) -> None:
     if not task.enabled:
         why = f": {task.pause_reason}" if task.pause_reason else ""
         raise Conflict(f"the task {task.name!r} is paused{why}. Resume it and send this again")
@@ -52,9 +55,6 @@ async def _check_open(tx: Tx, task: Task) -> None:
         raise Conflict(f"the task {task.name!r} takes calls from {rfc3339(task.starts_at)} on")
     if task.ends_at is not None and tx.now > task.ends_at:
         raise Conflict(f"the task {task.name!r} took calls until {rfc3339(task.ends_at)}")
-    calls = await tx.runs.count_calls(
-        task.id, tx.now - MINUTE, tx.now, tx.limits.triggers_per_minute
-    )
     if calls >= tx.limits.triggers_per_minute:
         raise TooMany(
             f"this trigger takes {tx.limits.triggers_per_minute} calls a minute; try again later",
@@ -85,7 +85,9 @@ async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
     await tx.runs.insert_payload(payload)
     event = make_run_event(tx.now, task, run, tx.limits, called=True)
     if verdict == "skip":
-        await _bury(tx, await tx.events.insert(event), run.reason)
+        # Dead from the start, and it says why.
+        await tx.events.insert([event])
+        await tx.events.settle_run(run.id, "dead", None, tx.now, run.reason)
     else:
         await put(tx, event, payload)
     tx.effects.fact(
@@ -98,9 +100,3 @@ async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
         reason=run.reason,
     )
     return TriggerCall(run.id, event.id)
-
-
-async def _bury(tx: Tx, event: Event, reason: str | None) -> None:
-    """The event of a call that does not run is dead from the start, and says why."""
-    state = next_event_state("bury", event.state)
-    await tx.events.settle([Settled(state, None, tx.now, reason, event.id, event.state)])

@@ -112,14 +112,14 @@ class Chat:
 
     async def put_bubble(
         self,
+        conversation_id: str,
         run: Run,
         text: str,
         now: Instant,
         report: Report = PLAIN,
-        conversation: Conversation | None = None,
     ) -> Message:
         """Make or update the one task bubble of a run. An empty text leaves what stands there."""
-        where = conversation or await self.default_conversation(run.agent_id)
+        where = Conversation(conversation_id, run.agent_id, "", now)
         bubble = make_message(now, where, "agent", "task", text, report, run_id=run.id)
         found = await self._db.one("put_bubble", **_values(bubble))
         return bubble if found is None else Message(*found)

@@ -1,8 +1,8 @@
 """The outbox in the store: events, and the attempts to deliver them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 from nod.domain.instant import Instant
 from nod.domain.model import Channel, Delivery, Event, Payload
@@ -27,8 +27,7 @@ class Settled(NamedTuple):
     expected: EventState
 
 
-def _inserted(event: Event) -> tuple[Any, ...]:
-    return tuple(getattr(event, name) for name in _INSERTED)
+_inserted = attrgetter(*_INSERTED)
 
 
 def _outgoing(found: Sequence[Row]) -> list[Outgoing]:
@@ -46,12 +45,8 @@ class Events:
     def __init__(self, db: Connection) -> None:
         self._db = db
 
-    async def insert(self, event: Event) -> Event:
-        """Store the event. Its `attempt_at` is set where the agent has a working webhook."""
-        await self._db.many("insert_events", [_inserted(event)])
-        return replace(event, attempt_at=None)
-
-    async def insert_many(self, events: Sequence[Event]) -> None:
+    async def insert(self, events: Sequence[Event]) -> None:
+        """Store the events. Their `attempt_at` is set where the agent has a working webhook."""
         await self._db.many("insert_events", [_inserted(event) for event in events])
 
     async def get(self, event_id: str) -> Event | None:
@@ -100,6 +95,19 @@ class Events:
     async def settle(self, settled: Sequence[Settled]) -> None:
         """Take events out of the outbox; those no longer in the expected state stay as they are."""
         await self._db.many("settle_events", settled)
+
+    async def settle_run(
+        self,
+        run_id: str,
+        state: EventState,
+        channel: Channel | None,
+        now: Instant,
+        error: str | None,
+    ) -> None:
+        """Take the event that brought a run out of the outbox, unless it has left it already."""
+        await self._db.run(
+            "settle_run", run_id=run_id, state=state, channel=channel, at=now, error=error
+        )
 
     async def schedule_attempt(
         self, event_id: str, attempts: int, at: Instant | None, reason: str, error: str | None

@@ -26,6 +26,16 @@ class Delivered(NamedTuple):
     id: str
 
 
+class RunEnd(NamedTuple):
+    """What the end of a run touches."""
+
+    task: Task
+    shown_in: str | None  # the conversation
+    has_context: bool
+    has_questions: bool
+    has_queue: bool  # runs of the same task wait for their turn
+
+
 class Runs:
     """The verbs on runs."""
 
@@ -73,6 +83,12 @@ class Runs:
         values = {name: getattr(run, name) for name in _MOVED}
         return await self._db.run("move_run", **values, expected=expected) == 1
 
+    async def end_of(self, run: Run) -> RunEnd:
+        """What is to be seen to when the run ends."""
+        [found] = await self._db.all("run_end", run_id=run.id, task_id=run.task_id)
+        *task, shown_in, context, questions, queue = found
+        return RunEnd(Task(*task), shown_in, bool(context), bool(questions), bool(queue))
+
     async def mark_delivered(self, runs: Sequence[Delivered]) -> None:
         await self._db.many("mark_delivered", runs)
 
@@ -100,11 +116,6 @@ class Runs:
         ahead when they were made, and their time is still to come."""
         await self._db.run("forget_skipped_ahead", task_id=task_id, now=now)
         await self._db.run("shorten_missed", task_id=task_id, now=now)
-
-    async def count_calls(self, task_id: str, since: Instant, now: Instant, most: int) -> int:
-        """How often the task was triggered from outside since a time, counted up to `most`."""
-        found = await self._db.one("calls_since", task_id=task_id, since=since, now=now, most=most)
-        return 0 if found is None else int(found[0])
 
     async def count_triggered(self, agent_id: str) -> int:
         """How many runs of the agent are under way that a call from outside started."""

@@ -41,6 +41,13 @@ class TriggerCall(NamedTuple):
     event_id: str
 
 
+class PastCalls(NamedTuple):
+    """How often a trigger was called of late, and what the same call made before."""
+
+    calls: int
+    same: TriggerCall | None
+
+
 class Tasks:
     """The verbs on tasks."""
 
@@ -58,6 +65,7 @@ class Tasks:
         return None if found is None else Task(*found)
 
     async def by_trigger(self, trigger_id: str) -> Task | None:
+        """The task of a trigger, unless it or its agent was removed."""
         found = await self._db.one("task_by_trigger", trigger_id=trigger_id)
         return None if found is None else Task(*found)
 
@@ -105,9 +113,28 @@ class Tasks:
             now=now,
         )
 
-    async def trigger_call(self, task_id: str, key: str, since: Instant) -> TriggerCall | None:
-        found = await self._db.one("trigger_call", task_id=task_id, dedupe_key=key, since=since)
-        return None if found is None else TriggerCall(*found)
+    async def past_calls(
+        self,
+        task_id: str,
+        key: str | None,
+        *,
+        same_since: Instant,
+        counted_since: Instant,
+        now: Instant,
+        most: int,
+    ) -> PastCalls:
+        """The calls of a trigger: those after `counted_since`, counted up to `most`, and the one
+        with the same key after `same_since`."""
+        [(calls, run_id, event_id)] = await self._db.all(
+            "past_calls",
+            task_id=task_id,
+            dedupe_key=key,
+            same_since=same_since,
+            counted_since=counted_since,
+            now=now,
+            most=most,
+        )
+        return PastCalls(calls, None if run_id is None else TriggerCall(run_id, event_id))
 
     async def remember_call(self, task_id: str, key: str, call: TriggerCall, now: Instant) -> None:
         await self._db.run(

@@ -70,6 +70,13 @@ UPDATE events SET state = :state, channel = :channel, settled_at = :at, attempt_
   error = :error
 WHERE id = :id AND state = :expected
 
+-- name: settle_run
+-- The event that brought a run has no more to say.
+UPDATE events SET state = :state, channel = :channel, settled_at = :at, attempt_at = NULL,
+  error = :error
+WHERE run_id = :run_id AND type IN ('task_due', 'task_trigger')
+  AND state IN ('held', 'pending', 'polled')
+
 -- name: schedule_attempt
 UPDATE events SET attempts = :attempts, attempt_at = :attempt_at, retry_reason = :retry_reason,
   error = :error

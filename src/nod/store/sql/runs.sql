@@ -1,5 +1,8 @@
 -- Runs. Every change of status is guarded by the status it starts from (domain/states.py), and
 -- the number of changed rows is looked at.
+--
+-- Whoever looks for runs that have not ended says so by the three statuses, as the index
+-- `runs_active` does: without them the database walks the whole history of the task.
 
 -- name: insert_runs
 INSERT INTO runs ({runs}) VALUES ({values_of_runs})
@@ -15,21 +18,24 @@ ORDER BY scheduled_for DESC, id DESC
 LIMIT :limit
 
 -- name: active_runs
+-- The oldest first. In the order of runs_by_task SQLite would take that index.
 SELECT {runs} FROM runs
 WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting')
-ORDER BY scheduled_for, id
+ORDER BY scheduled_for, created_at, id
 
 -- name: oldest_waiting_run
 -- What `run/start` takes up: the oldest run of the task, but no retry whose time has not come.
 SELECT {runs} FROM runs
-WHERE task_id = :task_id AND status = 'pending' AND (trigger <> 'retry' OR scheduled_for <= :now)
+WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting') AND status = 'pending'
+  AND (trigger <> 'retry' OR scheduled_for <= :now)
 ORDER BY scheduled_for, (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
 
 -- name: next_queued_run
 -- First in, first out: the outbox counts, where several calls came within one millisecond.
 SELECT {runs} FROM runs
-WHERE task_id = :task_id AND status = 'pending' AND queued
+WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting') AND status = 'pending'
+  AND queued
 ORDER BY (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
 
@@ -38,7 +44,8 @@ LIMIT 1
 SELECT {t.tasks} FROM tasks t
 WHERE t.agent_id = :agent_id AND t.deleted_at IS NULL AND EXISTS (
   SELECT 1 FROM runs r
-  WHERE r.task_id = t.id AND r.status = 'pending' AND NOT r.queued AND r.delivery = 'pending'
+  WHERE r.task_id = t.id AND r.status IN ('pending', 'running', 'waiting')
+    AND r.status = 'pending' AND NOT r.queued AND r.delivery = 'pending'
     AND (r.trigger <> 'retry' OR r.scheduled_for <= :now)
 )
 ORDER BY t.created_at, t.id
@@ -52,6 +59,19 @@ UPDATE runs SET
   error = :error, reason = :reason, late = :late, input_tokens = :input_tokens,
   output_tokens = :output_tokens, cost_usd = :cost_usd
 WHERE id = :id AND status = :expected
+
+-- name: run_end
+-- What the end of a run touches, in one look: its task, the conversation that shows it (none where
+-- the agent was removed), and whether there is anything to clear, to close, and to let go.
+SELECT {t.tasks},
+  (SELECT c.id FROM agents a JOIN conversations c ON c.agent_id = a.id
+   WHERE a.id = t.agent_id AND a.deleted_at IS NULL AND a.kind = 'interactive'
+   ORDER BY c.created_at, c.id LIMIT 1),
+  EXISTS (SELECT 1 FROM context_blocks WHERE run_id = :run_id),
+  EXISTS (SELECT 1 FROM decisions WHERE run_id = :run_id AND status = 'pending'),
+  EXISTS (SELECT 1 FROM runs q
+    WHERE q.task_id = t.id AND q.status IN ('pending', 'running', 'waiting') AND q.queued)
+FROM tasks t WHERE t.id = :task_id
 
 -- name: mark_delivered
 -- The run's time starts with its delivery.
@@ -95,16 +115,6 @@ WHERE task_id = :task_id AND trigger IN ('schedule', 'once') AND status = 'skipp
 UPDATE runs SET missed_until = :now
 WHERE task_id = :task_id AND trigger IN ('schedule', 'once') AND status = 'skipped'
   AND scheduled_for <= :now AND missed_until > :now
-
--- name: calls_since
--- How often a trigger was called in the last minute. What lies after now was called before the
--- clock was set back.
-SELECT count(*) FROM (
-  SELECT 1 FROM runs
-  WHERE task_id = :task_id AND trigger = 'event' AND scheduled_for > :since
-    AND scheduled_for <= :now
-  LIMIT :most
-) AS calls
 
 -- name: run_around
 -- The entry that answers "why at that time": the last fire at or before it.

@@ -8,7 +8,9 @@ INSERT INTO tasks ({tasks}) VALUES ({values_of_tasks})
 SELECT {tasks} FROM tasks WHERE id = :task_id
 
 -- name: task_by_trigger
-SELECT {tasks} FROM tasks WHERE trigger_id = :trigger_id AND deleted_at IS NULL
+-- A removed agent's triggers are gone with it.
+SELECT {t.tasks} FROM tasks t JOIN agents a ON a.id = t.agent_id AND a.deleted_at IS NULL
+WHERE t.trigger_id = :trigger_id AND t.deleted_at IS NULL
 
 -- name: tasks_of_agent
 SELECT {tasks} FROM tasks
@@ -66,9 +68,19 @@ UPDATE tasks SET enabled = :enabled, pause_reason = :pause_reason, failures = :f
   updated_at = :now
 WHERE id = :task_id
 
--- name: trigger_call
-SELECT run_id, event_id FROM trigger_calls
-WHERE task_id = :task_id AND dedupe_key = :dedupe_key AND created_at > :since
+-- name: past_calls
+-- How often a trigger was called since a time, and what the same call made before. What lies after
+-- now was called before the clock was set back.
+SELECT
+  (SELECT count(*) FROM (
+    SELECT 1 FROM runs
+    WHERE task_id = :task_id AND trigger = 'event' AND scheduled_for > :counted_since
+      AND scheduled_for <= :now
+    LIMIT :most
+  ) AS counted),
+  same.run_id, same.event_id
+FROM (SELECT 1) AS always LEFT JOIN trigger_calls same
+  ON same.task_id = :task_id AND same.dedupe_key = :dedupe_key AND same.created_at > :same_since
 
 -- name: insert_trigger_call
 INSERT INTO trigger_calls (task_id, dedupe_key, run_id, event_id, created_at)
