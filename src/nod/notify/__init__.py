@@ -1,0 +1,1 @@
+"""How a notice reaches a person's device: Web Push, and whatever Apprise knows."""
