@@ -48,6 +48,9 @@ class SystemClock:
         ):
             left = _LOOK_S if until is None else min(_LOOK_S, (until - self.now()) / SECOND)
             try:
-                await asyncio.wait_for(woken.wait(), max(left, 0.0005))
+                # Not `wait_for`, which until Python 3.12 may lose a cancellation that comes
+                # together with what it waits for; the stage would then never stop.
+                async with asyncio.timeout(max(left, 0.0005)):
+                    await woken.wait()
             except TimeoutError:
                 continue
