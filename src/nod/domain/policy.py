@@ -41,6 +41,7 @@ _HOUR_S = 3600
 _DAY_S = 24 * _HOUR_S
 
 # The delays before the second, third and every later attempt of a run.
+_NOTIFY_DELAYS_S = (10, 60, 300, 1_800, 3_600)
 _RETRY_DELAYS_S = (5 * _MINUTE_S, 15 * _MINUTE_S, 30 * _MINUTE_S)
 
 # When webhook attempts happen, in seconds after the first one (offsets, not delays in between).
@@ -162,6 +163,14 @@ def webhook_delay_s(event_type: str, attempt: int, jitter: float) -> float | Non
     if attempt >= len(offsets):
         return None
     return (offsets[attempt] - offsets[attempt - 1]) * (1 + _JITTER * jitter)
+
+
+def notify_delay_s(failures: int, jitter: float) -> float:
+    """The seconds until a person's target is tried again that has failed so often in a row.
+
+    `jitter` as for webhooks.
+    """
+    return _NOTIFY_DELAYS_S[min(failures, len(_NOTIFY_DELAYS_S)) - 1] * (1 + _JITTER * jitter)
 
 
 def retry_after_s(header: str, now: Instant) -> float | None:

@@ -9,6 +9,7 @@ from nod.domain.model import Channel, Run, Task
 from nod.domain.policy import may_retry, retry_delay_s
 from nod.domain.runs import make_run, underway
 from nod.domain.states import RunStatus, next_run_status
+from nod.engine import notify
 from nod.engine.outbox import announce, expiry, make_run_event, put
 from nod.store.store import Tx
 
@@ -123,8 +124,10 @@ async def _tell_task(tx: Tx, task: Task, run: Run) -> None:
     if run.status == "failed":
         retried = await _retry(tx, task, run)
         await _failed(tx, task, run, retried)
+        await notify.run_ended(tx, task, run, retried=retried)
     elif run.status == "completed":
         await _succeeded(tx, task, run)
+        await notify.run_ended(tx, task, run, retried=False)
     else:
         await _set_outcome(tx, task, run.status, task.failures)
 
@@ -174,6 +177,7 @@ async def _failed(tx: Tx, task: Task, run: Run, retried: bool) -> None:
             replace(task, enabled=False, pause_reason=reason, failures=failures), tx.now
         )
         await _notice(tx, task, run, "task_paused", f"{task.name} is paused", reason)
+        await notify.task_paused(tx, task, run, reason)
     elif failures == tx.limits.tell_after_failures:
         text = f"{failures} failures in a row, the last: {run.error}"
         await _notice(tx, task, run, "task_failing", f"{task.name} keeps failing", text)

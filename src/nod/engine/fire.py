@@ -13,6 +13,7 @@ from nod.domain.model import Event, Run, RunTrigger, Task
 from nod.domain.policy import PlannedFire, decide_overlap
 from nod.domain.runs import make_run, skipped_run, underway, waits_as_retry
 from nod.domain.words import clock_words
+from nod.engine import notify
 from nod.engine.batches import Item, Work
 from nod.engine.ending import cancel_all
 from nod.engine.outbox import make_run_event
@@ -86,7 +87,8 @@ async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
             active.append(run)
             batch.events.append(make_run_event(tx.now, task, run, tx.limits))
         elif fire.scheduled_for == plan.still_wanted:
-            await tx.chat.ask_still_wanted(task, run, tx.now, tx.limits.decision_expires_s)
+            asked = await tx.chat.ask_still_wanted(task, run, tx.now, tx.limits.decision_expires_s)
+            await notify.request_opened(tx, asked)
     batch.steps.append(_step(task, plan, tx.now))
 
 
@@ -206,6 +208,7 @@ async def set_aside(tx: Tx, task_id: str, error: str) -> None:
     await tx.chat.add_activity(
         task.agent_id, "task_paused", f"{task.name} is paused", reason, task.id, entry.id, tx.now
     )
+    await notify.task_paused(tx, task, entry, reason)
     tx.effects.fact(
         "task_paused",
         task_id=task.id,

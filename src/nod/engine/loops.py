@@ -103,8 +103,10 @@ class Engine:
         rush: Rush,
         rescues: Sequence[Work[Any]],
         tell: Tell,
+        notify: Look | None = None,
     ) -> None:
-        """`rescues` are done by the rescue stage; `tell` hears of what cannot be handled."""
+        """`rescues` are done by the rescue stage; `tell` hears of what cannot be handled;
+        `notify` is the look of that stage, where there is one."""
         self._rush = rush
         self._store = store
         self._clock = clock
@@ -117,6 +119,8 @@ class Engine:
             "rescue": self.rescue,
             "sweep": self.sweep,
         }
+        if notify is not None:
+            looks["notify"] = notify
         self._loops = {name: Loop(name, look, clock) for name, look in looks.items()}
 
     def start(self) -> None:
@@ -129,7 +133,8 @@ class Engine:
     def wake(self, effects: Effects) -> None:
         """Tell the stages what was committed."""
         for stage, at in effects.timers.items():
-            self._loops[stage].wake(at)
+            if stage in self._loops:
+                self._loops[stage].wake(at)
 
     async def fire(self) -> Instant | None:
         """Fire everything due, batch by batch; return when the next fire is."""

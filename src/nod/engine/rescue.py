@@ -4,6 +4,7 @@ from nod.domain.instant import Instant
 from nod.domain.model import Event, Run
 from nod.domain.states import next_event_state, run_can
 from nod.domain.words import clock_words, duration_words
+from nod.engine import notify
 from nod.engine.batches import Item, Work
 from nod.engine.ending import end
 from nod.store.events import Settled
@@ -74,7 +75,8 @@ async def _outlive(tx: Tx, run: Run) -> None:
         tx, run, "outlive", reason=f"useful until {until}; the agent was not reached by then"
     )
     if task is not None and task.deleted_at is None:
-        await tx.chat.ask_still_wanted(task, ended, tx.now, tx.limits.decision_expires_s)
+        asked = await tx.chat.ask_still_wanted(task, ended, tx.now, tx.limits.decision_expires_s)
+        await notify.request_opened(tx, asked)
 
 
 OVERDUE_RUNS = Work("run", _overdue, _time_out_all, BATCH)

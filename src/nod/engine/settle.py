@@ -13,6 +13,7 @@ from nod.domain.model import Agent, Channel, ContextBlock, Run, RunDelivery, Tas
 from nod.domain.runs import delivered, make_run, paused, renewed, resumed
 from nod.domain.states import next_run_status, run_can
 from nod.domain.texts import storable
+from nod.engine import notify
 from nod.engine.ending import cancel_all, finish, move
 from nod.engine.outbox import make_run_event
 from nod.store.store import Tx
@@ -165,6 +166,8 @@ async def put_output(tx: Tx, agent: Agent, run_id: str, text: str, via: Channel 
     if run_can("cancel", run.status):
         run = await sign_of_life(tx, run, via)
     await tx.runs.put_output(run.id, text, tx.now)
+    if run.status == "completed":
+        await notify.output_changed(tx, run)
     tx.effects.change(run.id)
     tx.effects.fact("output", run_id=run.id, task_id=run.task_id, agent_id=agent.id, bytes=size)
     return run
@@ -245,12 +248,7 @@ def _with_usage(run: Run, usage: Usage | None) -> Run:
 
 async def summary_of(tx: Tx, run: Run) -> str | None:
     """The run's full deliverable: its output, else its summary, else its messages' text."""
-    output = await tx.runs.output(run.id)
-    if output is not None:
-        return output
-    if run.summary:
-        return run.summary
-    return "\n\n".join(await tx.chat.texts_of_run(run.id)) or run.summary
+    return await notify.deliverable(tx, run)
 
 
 def _over(run: Run) -> str:

@@ -159,7 +159,8 @@ class AppriseSender:
         sending = loop.run_in_executor(self._threads, self._send, url, words)
         sending.add_done_callback(lambda _: self._free.release())
         try:
-            return await asyncio.wait_for(asyncio.shield(sending), self._limits.notify_timeout_s)
+            async with asyncio.timeout(self._limits.notify_timeout_s):
+                return await asyncio.shield(sending)
         except TimeoutError:
             return Outcome("failed", f"no answer within {self._limits.notify_timeout_s} s")
 
