@@ -18,8 +18,10 @@ from nod.client.errors import ApiError
 from nod.config import Settings
 from nod.domain.inbound_verify import VerifyKind
 from nod.domain.limits import Limits
+from nod.domain.model import NoticeKind, NoticeState
 from nod.domain.policy import CatchUp, Overlap
 from nod.domain.task_fields import TaskFields
+from nod.notify.apprise_sender import REFUSED_SCHEMAS
 
 _NAME = re.compile(r"\bNOD_[A-Z][A-Z_]*[A-Z]\b")
 # Between `nod work` and `nod-task-output`, of no use to anybody else.
@@ -143,3 +145,11 @@ def test_every_decision_is_listed() -> None:
     listed = page("docs/decisions/README.md")
     records = [path.name for path in folder.glob("0*.md")]
     assert [name for name in records if f"({name})" not in listed] == []
+
+
+def test_every_kind_of_notice_and_every_refused_service_is_explained() -> None:
+    text = page("docs/notifications.md")
+    kinds = [kind for kind in get_args(NoticeKind) if f"| `{kind}` |" not in text]
+    states = [state for state in get_args(NoticeState) if f"`{state}`" not in text]
+    refused = [schema for schema in REFUSED_SCHEMAS if f"`{schema}`" not in text]
+    assert (kinds, states, refused) == ([], [], [])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from nod.actions import act, agents, answers, chat, decisions
 from nod.actions.chat import AlertFields, MessageFields
@@ -20,10 +21,12 @@ from nod.domain.limits import Limits
 from nod.domain.model import Decision, Message
 from nod.engine.batches import Batches
 from nod.engine.notifier import Notifier, make_vapid_key
+from nod.engine.notify import request_opened
 from nod.engine.settle import put_output
 from nod.notify.vapid import KEY_NAME
 from nod.store.store import Tx
 from support.clock import MONDAY_9
+from support.inprocess import until
 from support.notified import (
     LOCAL,
     add_apprise,
@@ -566,3 +569,47 @@ async def test_the_card_of_two_agents_opens_the_activity(world: World) -> None:
         await look(notifier)
     (card,) = await notices(world)
     assert (card.text, card.path) == ("2 runs, all done", "/activity")
+
+
+async def test_a_card_comes_once_also_when_the_settings_are_changed_right_after(
+    world: World,
+) -> None:
+    await settings(world, morning_at="09:01")
+    await run_once(world, await world.task())
+    async with notifying(world) as notifier:
+        await look(notifier)
+        world.clock.advance(60)
+        await look(notifier)
+        await settings(world, quiet_requests=True)
+        await look(notifier)
+    assert [each.kind for each in await notices(world)] == ["morning"]
+
+
+async def test_settings_without_a_morning_make_no_card(world: World) -> None:
+    await settings(world, quiet_requests=True)
+    await run_once(world, await world.task())
+    async with notifying(world) as notifier:
+        assert await notifier.look() is None
+    assert await notices(world) == []
+
+
+async def test_a_request_of_an_agent_that_is_gone_is_told_to_nobody(world: World) -> None:
+    await add_apprise(world, "json://127.0.0.1")
+    asked = replace(await ask(world), agent_id="agt_gone")
+    await world.store.write(lambda tx: request_opened(tx, asked))
+    assert len(await notices(world)) == 1
+
+
+async def test_an_attempt_waits_until_it_can_be_stored(world: World) -> None:
+    async with receiving() as service, notifying(world) as notifier:
+        service.release.clear()
+        await subscribe(world, Browser(service.url))
+        await run_once(world, await world.task())
+        await notifier.look()
+        while not service.calls:
+            await _moment(notifier)
+        await world.store.close()
+        with capture_logs() as logs:
+            service.release.set()
+            await until(lambda: logs)
+    assert logs[0]["event"] == "an attempt waits to be stored"

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from nod.actions import accounts, agents, chat, decisions, tasks
+from nod.actions import accounts, agents, chat, decisions, notifications, tasks
 from nod.actions.agents import Credentials
 from nod.actions.chat import AlertFields, MessageFields
 from nod.actions.decisions import DecisionFields
@@ -91,6 +91,12 @@ async def furnish(nod: Nod, person: Person) -> dict[str, str]:
 
     async def make(tx: Tx) -> dict[str, str]:
         agent = person.agent
+        # Nobody listens there; what was to go there can be seen all the same.
+        target = await notifications.add_apprise(
+            tx, nod.vault, person.user, "json://127.0.0.1:9/x", "A closed door"
+        )
+        quiet = notifications.SettingsFields(quiet_requests=True)
+        await notifications.change_settings(tx, person.user, quiet)
         wanted: dict[str, Any] = {"name": "Report", "prompt": "Go.", "schedule": "event"}
         fields = msgspec.convert(wanted, TaskFields)
         task = await tasks.create(tx, nod.vault, agent, fields, "user")
@@ -129,6 +135,7 @@ async def furnish(nod: Nod, person: Person) -> dict[str, str]:
             "message_id": message.id,
             "image_id": message.image_id or "",
             "decision_id": asked.id,
+            "target_id": target.id,
         }
 
     return await nod.store.write(make)

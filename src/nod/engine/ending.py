@@ -61,7 +61,7 @@ async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None)
     if around.shown_in is not None and ended.status in ("completed", "failed"):
         await tx.chat.put_bubble(around.shown_in, ended, ended.summary or "", tx.now)
     if around.task.deleted_at is None:
-        await _tell_task(tx, around.task, ended)
+        await _tell_task(tx, around.task, ended, told=around.has_reader)
     if around.has_queue:
         await _release_next(tx, ended.task_id)
     tx.effects.fact(
@@ -120,14 +120,15 @@ async def _settle_event(tx: Tx, run: Run, via: Channel | None) -> None:
         await tx.events.settle_run(run.id, "acknowledged", via, tx.now, None)
 
 
-async def _tell_task(tx: Tx, task: Task, run: Run) -> None:
+async def _tell_task(tx: Tx, task: Task, run: Run, *, told: bool) -> None:
+    """`told`: the person has somewhere to be notified."""
     if run.status == "failed":
         retried = await _retry(tx, task, run)
         await _failed(tx, task, run, retried)
-        await notify.run_ended(tx, task, run, retried=retried)
+        await notify.run_ended(tx, task, run, retried=retried, told=told)
     elif run.status == "completed":
         await _succeeded(tx, task, run)
-        await notify.run_ended(tx, task, run, retried=False)
+        await notify.run_ended(tx, task, run, retried=False, told=told)
     else:
         await _set_outcome(tx, task, run.status, task.failures)
 

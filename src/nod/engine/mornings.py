@@ -86,9 +86,4 @@ def _news(held: list[Notice]) -> list[str]:
     return [each.title for each in held if each.kind in ("health", "request")]
 
 
-async def next_morning(tx: Tx) -> Instant | None:
-    """When the next person's night is summed up."""
-    return await tx.notify.next_morning()
-
-
 MORNINGS = Work("morning", _due, _sum_up_all, _BATCH)

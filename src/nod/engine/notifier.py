@@ -131,16 +131,19 @@ class Notifier:
         """Take the targets that have something to get and are free. What is moot is dropped."""
         ready: list[Ready] = []
         lease = tx.now + 2 * self._limits.notify_timeout_s * SECOND
-        for send in await tx.notify.due(tx.now, room):
+        due = await tx.notify.due(tx.now, room)
+        # Whoever is faster has the target; with one database process nobody is.
+        for send in [each for each in due if await tx.notify.lease(each.target.id, tx.now, lease)]:
             decision = None
             if send.notice.decision_id is not None:
                 decision = await tx.chat.decision(send.notice.decision_id)
             why = await _moot(tx, send.notice, decision)
-            if why is not None:
-                await tx.notify.settle(send.notice, "dropped", why, tx.now)
-                tx.effects.timer("notify", tx.now)
-            elif await tx.notify.lease(send.target.id, tx.now, lease):
+            if why is None:
                 ready.append(self._ready(send, decision, tx.now))
+            else:
+                await tx.notify.settle(send.notice, "dropped", why, tx.now)
+                await tx.notify.lease(send.target.id, lease, 0)
+                tx.effects.timer("notify", tx.now)
         return ready
 
     def _ready(self, send: Send, decision: Decision | None, now: Instant) -> Ready:
@@ -283,6 +286,4 @@ async def record_health(tx: Tx, target: NotifyTarget, outcome: Outcome, jitter: 
         return
     why = f"it has failed for {duration_words(failing_s)}: {outcome.error}"
     await tx.notify.disable_target(replace(failing, enabled=False, error=why), tx.now)
-    user = await tx.people.user(target.user_id)
-    if user is not None:
-        await target_disabled(tx, user, target.label, why)
+    await target_disabled(tx, await tx.notify.owner(target), target.label, why)

@@ -1,7 +1,8 @@
 """What a person is told is written in the transaction that makes it happen.
 
-For somebody who has nowhere to be notified each of these costs one look at an index; for a task
-that is silent it costs nothing. `engine/notifier.py` sends what is written here.
+For somebody who has nowhere to be notified the end of a run costs nothing here, since it is looked
+at together with the rest (`tx.runs.end_of`); all else costs one look at an index. What is written
+here is sent by `engine/notifier.py`.
 """
 
 from nod.domain import notify
@@ -10,11 +11,16 @@ from nod.domain.notify import Draft
 from nod.store.store import Tx
 
 
-async def run_ended(tx: Tx, task: Task, run: Run, *, retried: bool) -> None:
-    """A run has ended; `task` is as it was before, `retried` whether another attempt follows."""
+async def run_ended(
+    tx: Tx, task: Task, run: Run, *, retried: bool = False, told: bool = True
+) -> None:
+    """A run has ended; `task` is as it was before, `retried` whether another attempt follows.
+
+    `told`: whether anybody is notified of anything.
+    """
     if run.status == "completed" and task.failures:
         await tx.notify.causes_over(task.id)
-    if not notify.may_be_told(task, run, retried=retried):
+    if not told or not notify.may_be_told(task, run, retried=retried):
         return
     reader = await tx.notify.reader(task.agent_id)
     if reader is None:
@@ -28,7 +34,7 @@ async def output_changed(tx: Tx, run: Run) -> None:
     """A run that is over got its output after all: it may be the change a person waits for."""
     task = await tx.tasks.get(run.task_id)
     if task is not None and task.notify == "changes":
-        await run_ended(tx, task, run, retried=False)
+        await run_ended(tx, task, run)
 
 
 async def deliverable(tx: Tx, run: Run) -> str | None:

@@ -97,6 +97,13 @@ class Notify:
         """Take a browser away from everybody but this person."""
         await self._db.run("remove_elsewhere", user_id=user_id, address_hash=address_hash)
 
+    async def owner(self, target: NotifyTarget) -> User:
+        """Whose target it is. Raises LookupError for one that is gone."""
+        found = await self._db.one("target_owner", target_id=target.id)
+        if found is None:
+            raise LookupError(f"{target.id} is gone")
+        return User(*found)
+
     async def targets_of(self, user_id: str) -> list[NotifyTarget]:
         """A person's targets, the oldest first."""
         return [NotifyTarget(*each) for each in await self._db.all("targets_of", user_id=user_id)]

@@ -34,6 +34,7 @@ class RunEnd(NamedTuple):
     has_context: bool
     has_questions: bool
     has_queue: bool  # runs of the same task wait for their turn
+    has_reader: bool  # the person has somewhere to be notified
 
 
 class Runs:
@@ -61,6 +62,11 @@ class Runs:
         )
         return [Run(*each) for each in found]
 
+    async def lengths(self, task_id: str, limit: int) -> list[Instant]:
+        """How long the last runs of the task took that completed, in milliseconds."""
+        found = await self._db.all("run_lengths", task_id=task_id, limit=limit)
+        return [each[0] for each in found]
+
     async def active(self, task_id: str) -> list[Run]:
         """Pending, running and waiting runs of a task, the oldest first."""
         return [Run(*each) for each in await self._db.all("active_runs", task_id=task_id)]
@@ -86,8 +92,10 @@ class Runs:
     async def end_of(self, run: Run) -> RunEnd:
         """What is to be seen to when the run ends."""
         [found] = await self._db.all("run_end", run_id=run.id, task_id=run.task_id)
-        *task, shown_in, context, questions, queue = found
-        return RunEnd(Task(*task), shown_in, bool(context), bool(questions), bool(queue))
+        *task, shown_in, context, questions, queue, reader = found
+        return RunEnd(
+            Task(*task), shown_in, bool(context), bool(questions), bool(queue), bool(reader)
+        )
 
     async def mark_delivered(self, runs: Sequence[Delivered]) -> None:
         await self._db.many("mark_delivered", runs)

@@ -25,6 +25,7 @@ _WARNINGS = frozenset(
         "login_failed",
         "task_paused",
         "task_failing",
+        "notify_failed",
         "webhook_failing",
         "webhook_disabled",
     }
@@ -154,6 +155,7 @@ _SAID: dict[str, Callable[[Fields], str]] = {
     "task_paused": _reason,
     "task_failing": _reason,
     "task_recovered": _reason,
+    "notify_failed": _reason,
     "webhook_failing": _reason,
     "webhook_disabled": _reason,
     "webhook_recovered": _reason,

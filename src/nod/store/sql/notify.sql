@@ -44,6 +44,9 @@ SELECT {notify_targets} FROM notify_targets WHERE id = :target_id
 DELETE FROM notify_targets
 WHERE address_hash = :address_hash AND kind = 'push' AND user_id <> :user_id
 
+-- name: target_owner
+SELECT {u.users} FROM users u JOIN notify_targets t ON t.user_id = u.id WHERE t.id = :target_id
+
 -- name: target_at
 SELECT {notify_targets} FROM notify_targets
 WHERE user_id = :user_id AND address_hash = :address_hash

@@ -17,6 +17,12 @@ WHERE task_id = :task_id AND (scheduled_for, id) < (:before, :before_id)
 ORDER BY scheduled_for DESC, id DESC
 LIMIT :limit
 
+-- name: run_lengths
+SELECT finished_at - started_at FROM runs
+WHERE task_id = :task_id AND status = 'completed' AND started_at IS NOT NULL
+ORDER BY scheduled_for DESC, id DESC
+LIMIT :limit
+
 -- name: active_runs
 -- The oldest first. In the order of runs_by_task SQLite would take that index.
 SELECT {runs} FROM runs
@@ -62,7 +68,8 @@ WHERE id = :id AND status = :expected
 
 -- name: run_end
 -- What the end of a run touches, in one look: its task, the conversation that shows it (none where
--- the agent was removed), and whether there is anything to clear, to close, and to let go.
+-- the agent was removed), and whether there is anything to clear, to close, and to let go,
+-- and anybody to tell.
 SELECT {t.tasks},
   (SELECT c.id FROM agents a JOIN conversations c ON c.agent_id = a.id
    WHERE a.id = t.agent_id AND a.deleted_at IS NULL AND a.kind = 'interactive'
@@ -70,7 +77,9 @@ SELECT {t.tasks},
   EXISTS (SELECT 1 FROM context_blocks WHERE run_id = :run_id),
   EXISTS (SELECT 1 FROM decisions WHERE run_id = :run_id AND status = 'pending'),
   EXISTS (SELECT 1 FROM runs q
-    WHERE q.task_id = t.id AND q.status IN ('pending', 'running', 'waiting') AND q.queued)
+    WHERE q.task_id = t.id AND q.status IN ('pending', 'running', 'waiting') AND q.queued),
+  EXISTS (SELECT 1 FROM agents a JOIN notify_targets n ON n.user_id = a.owner_id
+    WHERE a.id = t.agent_id AND n.enabled)
 FROM tasks t WHERE t.id = :task_id
 
 -- name: mark_delivered
