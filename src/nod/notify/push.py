@@ -9,6 +9,7 @@ import binascii
 import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -56,8 +57,8 @@ class PushMessage:
 def check_subscription(given: Subscription, guard: AddressGuard, limits: Limits) -> Subscription:
     """The subscription in its normal form. Raises InvalidInput with what is wrong."""
     endpoint = guard.check_url(given.endpoint, limits)
-    host = endpoint.partition("://")[2].partition("/")[0].rpartition(":")[0]
-    if endpoint.startswith("http:") and as_address(host) is None:
+    parts = urlsplit(endpoint)
+    if parts.scheme == "http" and as_address(parts.hostname or "") is None:
         raise InvalidInput("endpoint must begin with https://, as a browser's does")
     _open_keys(given.keys)
     return Subscription(endpoint, given.keys)
