@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from nod.domain.instant import Instant, rfc3339
-from nod.domain.model import ContextBlock, Delivery, Run, RunDelivery, RunTrigger, Task
+from nod.domain.model import ContextBlock, Delivery, Notify, Run, RunDelivery, RunTrigger, Task
 from nod.domain.schedule import Preview, TriggerType
 from nod.domain.states import RunStatus
 
@@ -49,6 +49,7 @@ class TaskView(msgspec.Struct):
     created_by: str
     created_at: str
     updated_at: str
+    notify: Notify
 
 
 def task_view(task: Task) -> TaskView:
@@ -84,6 +85,7 @@ def task_view(task: Task) -> TaskView:
         created_by=task.created_by,
         created_at=rfc3339(task.created_at),
         updated_at=rfc3339(task.updated_at),
+        notify=task.notify,
     )
 
 

@@ -12,7 +12,8 @@ from nod.domain.fires import next_fire_of
 from nod.domain.inbound_verify import VerifyKind, check_verify
 from nod.domain.instant import Instant, parse_rfc3339, rfc3339
 from nod.domain.limits import Limits
-from nod.domain.model import Agent, Author, Task, new_id
+from nod.domain.model import Agent, Author, Notify, Task, new_id
+from nod.domain.phrases import read_when
 from nod.domain.policy import CatchUp, Overlap, default_overlap
 from nod.domain.schedule import check_cron, check_timezone, trigger_type
 from nod.domain.texts import storable
@@ -26,7 +27,8 @@ Number = Annotated[int, msgspec.Meta(description="seconds or a count")] | UnsetT
 class TaskFields(msgspec.Struct, forbid_unknown_fields=False):
     """The fields of a task as a caller writes them; what is not written is not changed.
 
-    Times are RFC 3339 text; lengths of time are in seconds.
+    Times are RFC 3339 text; lengths of time are in seconds. `when` says in words what `schedule`
+    and `run_at` say otherwise: "every weekday at 9".
     """
 
     name: Text = UNSET
@@ -49,6 +51,8 @@ class TaskFields(msgspec.Struct, forbid_unknown_fields=False):
     enabled: bool | UnsetType = UNSET
     verify: VerifyKind | UnsetType = UNSET
     verify_secret: Maybe = UNSET
+    notify: Notify | UnsetType = UNSET
+    when: Text = UNSET
 
 
 def new_task(
@@ -64,24 +68,36 @@ def new_task(
     `verify_secret` stands in it as it was given, to be sealed before it is stored. Raises
     InvalidInput that names the field and says what it takes.
     """
+    zone = agent.timezone or owner_timezone
+    given = in_words(given, zone, now)
     for name in ("name", "prompt", "schedule"):
         if getattr(given, name) is UNSET:
             raise InvalidInput(f"{name} is missing; a task needs a name, a prompt and a schedule")
     kind = trigger_type(str(given.schedule).strip())
-    blank = Task(
+    blank = replace(
+        blank_task(agent.id, zone, now, limits),
+        overlap=default_overlap(kind),
+        created_by=created_by,
+    )
+    return edited(blank, given, owner_timezone, now, limits)
+
+
+def blank_task(agent_id: str, timezone: str, now: Instant, limits: Limits) -> Task:
+    """A task with the defaults of everything, waiting for a call."""
+    return Task(
         id=new_id("tsk", now),
-        agent_id=agent.id,
+        agent_id=agent_id,
         name="",
         description="",
         prompt="",
         schedule="event",
         trigger_type="event",
-        timezone=agent.timezone or owner_timezone,
+        timezone=timezone,
         run_at=None,
         starts_at=None,
         ends_at=None,
         spread_s=0,
-        overlap=default_overlap(kind),
+        overlap=default_overlap("event"),
         catch_up="latest",
         catch_up_window_s=None,
         useful_until=None,
@@ -98,12 +114,24 @@ def new_task(
         fired_until=now,
         last_run_status=None,
         failures=0,
-        created_by=created_by,
+        created_by="user",
         created_at=now,
         updated_at=now,
         deleted_at=None,
     )
-    return edited(blank, given, owner_timezone, now, limits)
+
+
+def in_words(given: TaskFields, timezone: str, now: Instant) -> TaskFields:
+    """The fields with `schedule` and `run_at` in place of `when`, read in their own zone or else
+    in `timezone`. Raises InvalidInput for words that are not understood."""
+    if given.when is UNSET:
+        return given
+    if given.schedule is not UNSET or given.run_at is not UNSET:
+        raise InvalidInput("when takes the place of schedule and run_at; give one or the other")
+    zone = given.timezone if isinstance(given.timezone, str) else timezone
+    found = read_when(given.when, zone, now)
+    run_at = UNSET if found.run_at is None else rfc3339(found.run_at)
+    return msgspec.structs.replace(given, schedule=found.schedule, run_at=run_at, when=UNSET)
 
 
 def edited(
@@ -113,8 +141,10 @@ def edited(
 
     Raises InvalidInput that names the field and says what it takes.
     """
+    zone = default_timezone if given.timezone is None else task.timezone
+    given = in_words(given, zone, now)
     changes: dict[str, Any] = {**_texts(given, limits), **_numbers(given, limits)}
-    for name in ("overlap", "catch_up", "idempotent", "enabled"):
+    for name in ("overlap", "catch_up", "idempotent", "enabled", "notify"):
         value = getattr(given, name)
         if value is not UNSET:
             changes[name] = value

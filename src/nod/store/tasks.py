@@ -73,6 +73,11 @@ class Tasks:
         """The agent's tasks, the oldest first."""
         return [Task(*each) for each in await self._db.all("tasks_of_agent", agent_id=agent_id)]
 
+    async def with_fires(self, agent_id: str, limit: int) -> list[Task]:
+        """The agent's tasks that will fire by themselves, the soonest first."""
+        found = await self._db.all("tasks_with_fires", agent_id=agent_id, limit=limit)
+        return [Task(*each) for each in found]
+
     async def count_created(self, agent_id: str, since: Instant) -> tuple[int, int]:
         """How many tasks the agent has made itself: that stand now, and since a time."""
         found = await self._db.one("count_tasks", agent_id=agent_id, since=since)

@@ -231,3 +231,43 @@ def test_a_task_that_is_not_due_has_no_fires() -> None:
     task = make()
     assert due_fires(task, MONDAY_9, LIMITS).fires == ()
     assert due_fires(make(schedule="event"), MONDAY_9, LIMITS).next_fire_at is None
+
+
+def said(when: str, **given: Any) -> Task:
+    """A new task whose schedule is given in words."""
+    fields = msgspec.convert({"name": "a", "prompt": "b", "when": when, **given}, TaskFields)
+    return new_task(fields, AGENT, "Europe/Berlin", "user", MONDAY_9, LIMITS)
+
+
+def test_words_take_the_place_of_schedule_and_run_at() -> None:
+    task = said("every weekday at 9")
+    assert (task.schedule, task.trigger_type, task.overlap) == ("0 9 * * 1-5", "scheduled", "skip")
+    assert said("when something calls").overlap == "queue"
+    once = edit(task, when="tomorrow at 9")
+    assert (once.schedule, once.run_at) == ("once", MONDAY_9 + 23 * HOUR)
+    assert edit(once, when="every day at 9").run_at is None
+
+
+def test_words_are_read_in_the_zone_that_the_task_gets() -> None:
+    there = said("tomorrow at 9", timezone="UTC")
+    assert there.run_at == MONDAY_9 + DAY
+    assert edit(there, when="tomorrow at 9").run_at == MONDAY_9 + DAY
+    assert edit(there, when="tomorrow at 9", timezone=None).run_at == MONDAY_9 + 23 * HOUR
+
+
+@pytest.mark.parametrize("other", [{"schedule": "event"}, {"run_at": "2030-01-01T00:00:00Z"}])
+def test_words_and_a_schedule_exclude_each_other(other: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="takes the place of schedule and run_at"):
+        edit(make(), when="every day at 9", **other)
+
+
+def test_words_that_are_not_understood_are_refused_with_examples() -> None:
+    with pytest.raises(InvalidInput, match="every weekday at 9"):
+        edit(make(), when="every wekday at 9")
+
+
+def test_which_results_a_person_is_told_of_is_the_tasks() -> None:
+    assert make(notify="failures").notify == "failures"
+    assert edit(make(notify="failures"), notify="silent").notify == "silent"
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"notify": "never"}, TaskFields)

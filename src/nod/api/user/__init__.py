@@ -9,7 +9,9 @@ from nod.api.user.accounts import Login, Me
 from nod.api.user.agents import Agents
 from nod.api.user.chat import ActivityLog, Conversations, Images
 from nod.api.user.decisions import Decisions
+from nod.api.user.notifications import Notifications
 from nod.api.user.runs import Deliveries, Runs
+from nod.api.user.schedules import Schedules
 from nod.api.user.tasks import Tasks
 from nod.domain.limits import Limits
 
@@ -20,6 +22,8 @@ _SMALL = [
     Images,
     ActivityLog,
     Decisions,
+    Notifications,
+    Schedules,
     Tasks,
     Runs,
     Deliveries,

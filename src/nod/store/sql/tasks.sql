@@ -17,6 +17,12 @@ SELECT {tasks} FROM tasks
 WHERE agent_id = :agent_id AND deleted_at IS NULL
 ORDER BY created_at, id
 
+-- name: tasks_with_fires
+SELECT {tasks} FROM tasks
+WHERE agent_id = :agent_id AND deleted_at IS NULL AND enabled AND next_fire_at IS NOT NULL
+ORDER BY next_fire_at
+LIMIT :limit
+
 -- name: count_tasks
 -- What an agent has made itself: all that stand, and all since a time (removed ones count, so
 -- that removing does not buy a new allowance).
