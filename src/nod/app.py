@@ -1,8 +1,11 @@
 """One Nod process: everything it is made of, put together, started and stopped in order."""
 
 import asyncio
+from functools import partial
 from importlib.resources import files
 
+from nod.actions.act import buttons
+from nod.actions.answers import held_answers
 from nod.actions.decisions import DUE_DECISIONS
 from nod.actions.heartbeats import Heartbeats
 from nod.bus.local import Changes
@@ -11,11 +14,15 @@ from nod.config import Settings
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.sockets import Sockets
 from nod.delivery.webhook import WebhookSender
+from nod.engine.aside import Aside
 from nod.engine.deliver import Deliverer
 from nod.engine.loops import Engine
+from nod.engine.notifier import Notifier, make_vapid_key
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
+from nod.notify.apprise_sender import AppriseSender
+from nod.notify.push import PushSender
 from nod.secrets import Vault, load_secret_key
 from nod.store.effects import Effects
 from nod.store.migrate import load_migrations
@@ -57,6 +64,7 @@ class Nod:
         self._sender: WebhookSender | None = None
         self._deliverer: Deliverer | None = None
         self._engine: Engine | None = None
+        self._notifier: Notifier | None = None
 
     @property
     def deliverer(self) -> Deliverer:
@@ -64,25 +72,48 @@ class Nod:
             raise RuntimeError("Nod has not been started")
         return self._deliverer
 
+    @property
+    def notifier(self) -> Notifier:
+        if self._notifier is None:
+            raise RuntimeError("Nod has not been started")
+        return self._notifier
+
     async def start(self) -> None:
         """Open the database, then start the stages."""
         await self.store.start()
         guard = AddressGuard(self.settings.allow_webhook_nets)
         self._sender = WebhookSender(guard, self.limits, self.clock)
-        webhooks = Webhooks(self.store, self._sender, self.vault, self.clock, self.limits)
+        aside = Aside("event", self.clock, self.telemetry.record)
+        webhooks = Webhooks(self.store, self._sender, self.vault, self.clock, self.limits, aside)
         self._deliverer = Deliverer(
-            self.store, self.sockets, webhooks, self.clock, self.limits, self._rush
+            self.store, self.sockets, webhooks, self.clock, self.limits, self._rush, aside
         )
         self._deliverer.on_due = self.changes.notify
+        await self.store.write(lambda tx: make_vapid_key(tx, self.vault))
+        self._notifier = self._make_notifier(guard)
         self._engine = Engine(
             self.store,
             self._deliverer,
             self.clock,
             self._rush,
-            (OVERDUE_RUNS, EXPIRED_EVENTS, DUE_DECISIONS),
+            (OVERDUE_RUNS, EXPIRED_EVENTS, held_answers(self.vault), DUE_DECISIONS),
             self.telemetry.record,
+            self._notifier.look,
         )
         self._engine.start()
+
+    def _make_notifier(self, guard: AddressGuard) -> Notifier:
+        return Notifier(
+            self.store,
+            PushSender(guard, self.limits, self.clock),
+            AppriseSender(guard, self.limits),
+            self.vault,
+            self.clock,
+            self.limits,
+            self.settings.public_url,
+            partial(buttons, self.vault, self.limits),
+            self.telemetry.record,
+        )
 
     def drain(self) -> None:
         """The process is about to end: nobody is kept waiting, nobody new is let in."""
@@ -96,6 +127,8 @@ class Nod:
             await self._engine.stop()
         if self._deliverer is not None:
             await self._deliverer.close()
+        if self._notifier is not None:
+            await self._notifier.close()
         if self._sender is not None:
             await self._sender.close()
         await self.store.close()

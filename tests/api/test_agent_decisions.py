@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from nod.actions import decisions
+from nod.actions import answers
 from nod.actions.agents import Credentials
 from nod.domain.decisions import Answer
 from nod.domain.model import Decision
@@ -24,7 +24,7 @@ async def resolve(nod: InProcess, who: Credentials, decision_id: str, answer: An
     async def act(tx: Tx) -> Decision:
         owner = await tx.people.user(who.agent.owner_id)
         assert owner is not None
-        return await decisions.resolve(tx, nod.nod.vault, owner, decision_id, answer)
+        return await answers.resolve(tx, nod.nod.vault, owner, decision_id, answer)
 
     await nod.nod.store.write(act)
 

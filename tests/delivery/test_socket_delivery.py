@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nod.actions import decisions
+from nod.actions import answers
 from nod.actions.agents import Credentials
 from nod.domain.decisions import Answer
 from support.inprocess import InProcess, Peer, running, until
@@ -111,7 +111,7 @@ async def answered(nod: InProcess, who: Credentials, peer: Peer, run_id: str) ->
     owner = await store.read(lambda tx: tx.people.user(who.agent.owner_id))
     assert owner is not None
     await store.write(
-        lambda tx: decisions.resolve(tx, nod.nod.vault, owner, question.id, Answer("approved"))
+        lambda tx: answers.resolve(tx, nod.nod.vault, owner, question.id, Answer("approved"))
     )
     event = await peer.event()
     assert (event["type"], event["status"]) == ("decision_resolved", "approved")

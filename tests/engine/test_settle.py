@@ -2,7 +2,7 @@
 
 import pytest
 
-from nod.actions import chat, decisions
+from nod.actions import answers, chat, decisions
 from nod.actions.agents import create_agent
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.decisions import Answer
@@ -201,7 +201,7 @@ async def test_a_run_waits_until_its_last_question_is_answered(world: World) -> 
     ]
     for decision, status in zip(asked, ("waiting", "running"), strict=True):
         await world.store.write(
-            lambda tx, it=decision: decisions.resolve(  # type: ignore[misc]
+            lambda tx, it=decision: answers.resolve(  # type: ignore[misc]
                 tx, world.vault, world.owner, it.id, Answer("approved")
             )
         )

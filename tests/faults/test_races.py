@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nod.actions import decisions
+from nod.actions import answers
 from nod.actions.agents import Credentials
 from nod.domain.decisions import Answer
 from nod.domain.errors import Conflict
@@ -102,7 +102,7 @@ async def test_of_two_answers_to_a_question_one_stands_and_the_agent_hears_of_on
 
     async def resolve(decision_id: str, answer: Answer) -> Decision:
         return await store.write(
-            lambda tx: decisions.resolve(tx, nod.nod.vault, owner, decision_id, answer)
+            lambda tx: answers.resolve(tx, nod.nod.vault, owner, decision_id, answer)
         )
 
     async with nod.peer(ada, acks=True) as peer, nod.http(ada) as http:

@@ -3,7 +3,7 @@
 Checking a password takes tens of milliseconds and much memory on purpose (argon2id), so it happens
 in a thread of its own and outside of any transaction. A login is three steps for that reason:
 
-    user = await store.write(lambda tx: begin_login(tx, email))
+    user = await store.write(lambda tx: begin_login(tx, email, address))
     right = await asyncio.to_thread(password_is, user, password)
     await store.write(lambda tx: end_login(tx, email, right=right))
 """
@@ -13,12 +13,13 @@ import re
 import unicodedata
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import argon2
 import jwt
 
 from nod.actions.checks import limited
+from nod.domain.browsers import network_of
 from nod.domain.errors import Conflict, InvalidInput, NotAuthenticated, TooMany
 from nod.domain.instant import MINUTE, SECOND, Instant
 from nod.domain.limits import Limits
@@ -115,24 +116,35 @@ async def owner_of_new_agents(tx: Tx, email: str | None) -> User:
     return first
 
 
-async def begin_login(tx: Tx, email: str) -> User | None:
-    """Count an attempt, which `end_login` takes back if it succeeds; None for an unknown address.
+async def begin_login(tx: Tx, email: str, host: str | None = None) -> User | None:
+    """Count an attempt, which `end_login` takes back if it succeeds; None for an unknown account.
 
-    Counted before the password is looked at, so that attempts made at once are counted too.
-    Raises TooMany when the account has had too many in the last 15 minutes.
+    Counted before the password is looked at, so that attempts made at once are counted too: those
+    of one account, and those from one `host` (an IP address; None: not known), whose caller may
+    try one password with many accounts. Raises TooMany when there were too many in 15 minutes.
     """
     normal = normal_email(email)
     since = tx.now - _ATTEMPTS_WITHIN
     await tx.people.sweep_login_attempts(since)
-    count, oldest = await tx.people.login_attempts(normal, since)
-    if oldest is not None and count >= tx.limits.login_attempts:
+    made = await tx.people.login_attempts(normal, since)
+    _check_attempts(made, tx.limits.login_attempts, since, f"of {normal}")
+    address = network_of(host)
+    if address is not None:
+        made = await tx.people.login_attempts_from(address, since)
+        _check_attempts(made, tx.limits.login_attempts_address, since, "from your address")
+    await tx.people.add_login_attempt(normal, address, tx.now)
+    return await tx.people.user_by_email(normal)
+
+
+def _check_attempts(
+    made: tuple[int, Instant | None], most: int, since: Instant, whose: str
+) -> None:
+    count, oldest = made
+    if oldest is not None and count >= most:
         wait_s = math.ceil((oldest - since) / SECOND)
         raise TooMany(
-            f"too many failed logins of {normal}; try again in {wait_s} seconds",
-            retry_after=wait_s,
+            f"too many failed logins {whose}; try again in {wait_s} seconds", retry_after=wait_s
         )
-    await tx.people.add_login_attempt(normal, tx.now)
-    return await tx.people.user_by_email(normal)
 
 
 async def end_login(tx: Tx, email: str, *, right: bool) -> None:
@@ -144,21 +156,41 @@ async def end_login(tx: Tx, email: str, *, right: bool) -> None:
 
 
 def make_token(user: User, key: bytes, now: Instant, limits: Limits) -> tuple[str, Instant]:
-    """A token for the API, signed with `key`, and when it ends."""
+    """A token for the API, signed with `key`, and when it ends.
+
+    `now` is when the password was looked up: one that is changed while it is checked makes the
+    token worthless.
+    """
     ends = now // SECOND + limits.token_s
-    claims = {"iss": _ISSUER, "sub": user.id, "iat": now // SECOND, "exp": ends}
+    claims = {"iss": _ISSUER, "sub": user.id, "iat": now / SECOND, "exp": ends}
     return jwt.encode(claims, key, algorithm=_ALGORITHM), ends * SECOND
 
 
-def read_token(token: str, key: bytes, now: Instant) -> str:
-    """The id of the person whose token it is. Raises NotAuthenticated."""
+class Token(NamedTuple):
+    """Whose an API token is, and when it was made."""
+
+    user_id: str
+    made_at: Instant
+
+
+def read_token(token: str, key: bytes, now: Instant) -> Token:
+    """Whose token it is, as far as the token says. Raises NotAuthenticated."""
     try:
         claims = _verified(token, key)
     except jwt.InvalidTokenError:
         raise NotAuthenticated("this token is not valid; log in at /api/auth/login") from None
     if int(claims["exp"]) * SECOND <= now:
         raise NotAuthenticated("this token has expired; log in again at /api/auth/login")
-    return str(claims["sub"])
+    return Token(str(claims["sub"]), round(float(claims["iat"]) * SECOND))
+
+
+def check_token(token: Token, user: User | None) -> User:
+    """The person, if the token still is theirs. Raises NotAuthenticated."""
+    if user is None:
+        raise NotAuthenticated("the account of this token is gone; log in with another")
+    if token.made_at < user.tokens_from:
+        raise NotAuthenticated("this token has been ended; log in again at /api/auth/login")
+    return user
 
 
 def _verified(token: str, key: bytes) -> dict[str, Any]:
@@ -169,7 +201,7 @@ def _verified(token: str, key: bytes) -> dict[str, Any]:
         algorithms=[_ALGORITHM],
         issuer=_ISSUER,
         options={
-            "require": ["exp", "sub", "iss"],
+            "require": ["exp", "iat", "sub", "iss"],
             "verify_exp": False,
             "verify_iat": False,
         },

@@ -1,7 +1,7 @@
-"""Decisions: an agent asks, a person answers, the agent is told.
+"""Decisions: an agent asks, a person is shown the question, and time passes.
 
-One answer wins. A question of a run makes the run wait; its answer lets the run go on and brings
-the run's scratchpad with it, so that an agent that was woken for the answer knows where it was.
+A question of a run makes the run wait. What a person always allows is answered at once, and shown
+all the same. How a person answers is in `actions/answers.py`.
 """
 
 import math
@@ -11,36 +11,27 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from nod.actions import tasks
-from nod.actions.agents import get_agent
+from nod.actions import rules, tasks
 from nod.actions.chat import check_interactive, conversation_of, named_run
 from nod.actions.checks import limited, required
-from nod.domain.decisions import Answer, answered, closed, make_decision, next_warning
-from nod.domain.errors import Conflict, InvalidInput, NotFound, TooMany
+from nod.actions.closing import close, facts
+from nod.actions.rules import AlwaysOption
+from nod.domain.decisions import closed, make_decision, next_warning
+from nod.domain.errors import InvalidInput, NotFound, TooMany
 from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Channel, Decision, DecisionKind, Run, User
 from nod.domain.task_fields import TaskFields
 from nod.domain.words import duration_words
+from nod.engine import notify
 from nod.engine.batches import Item, Work
-from nod.engine.fire import run_now
-from nod.engine.outbox import make_event, put
-from nod.engine.settle import answer as go_on
 from nod.engine.settle import ask
-from nod.secrets import Vault
 from nod.store.chat import LAST_ID
 from nod.store.store import Tx
 
 _ASKED: tuple[DecisionKind, ...] = ("approval", "choice", "question", "permission")
 _SHORTEST_S = 60
 _BATCH = 200
-
-
-class AlwaysOption(msgspec.Struct, frozen=True):
-    """One pattern that the person may allow for good."""
-
-    pattern: str
-    label: str = ""
 
 
 class DecisionFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +72,9 @@ async def open_decision(
 ) -> Decision:
     """Put a question before the person. The run it belongs to, if any, waits for the answer.
 
+    A request that the person always allows is answered at once.
+
+
     Raises InvalidInput, NotFound for a run or conversation that is not the agent's, Conflict when
     the run has ended, TooMany when too many questions wait already.
     """
@@ -97,7 +91,11 @@ async def open_decision(
         else limited(fields.always_allow_label, "always_allow_label", tx.limits.title_chars),
         always_allow_options=_json(always),
     )
-    return await _put_before(tx, decision)
+    rule = await rules.answering(tx, decision)
+    if rule is None:
+        return await _put_before(tx, decision)
+    await tx.chat.ask(decision)
+    return await close(tx, await rules.apply(tx, rule, decision))
 
 
 async def propose_task(
@@ -131,7 +129,8 @@ async def _draft(
     await _check_room(tx, agent)
     where = await conversation_of(tx, agent, fields.conversation_id)
     run = await _waiting_run(tx, agent, fields.task_run_id, via)
-    return make_decision(
+    outside = await tx.runs.count_triggered(agent.id) > 0
+    asked = make_decision(
         tx.now,
         agent.id,
         where.id,
@@ -142,6 +141,7 @@ async def _draft(
         run_id=None if run is None else run.id,
         task_id=None if run is None else run.task_id,
     )
+    return replace(asked, outside=outside)
 
 
 async def _waiting_run(tx: Tx, agent: Agent, run_id: str | None, via: Channel) -> Run | None:
@@ -216,21 +216,11 @@ async def _put_before(tx: Tx, decision: Decision) -> Decision:
         decision.run_id,
         tx.now,
     )
-    tx.effects.fact("decision_opened", **_facts(decision))
+    await notify.request_opened(tx, decision)
+    tx.effects.fact("decision_opened", **facts(decision))
     tx.effects.timer("rescue", decision.warn_at or decision.expires_at)
     tx.effects.change(decision.agent_id, decision.conversation_id)
     return decision
-
-
-def _facts(decision: Decision) -> dict[str, Any]:
-    return {
-        "decision_id": decision.id,
-        "agent_id": decision.agent_id,
-        "run_id": decision.run_id,
-        "conversation_id": decision.conversation_id,
-        "kind": decision.kind,
-        "status": decision.status,
-    }
 
 
 # looking
@@ -282,76 +272,6 @@ def agent_view(decision: Decision) -> dict[str, Any]:
     }
 
 
-# answering
-
-
-async def resolve(tx: Tx, vault: Vault, user: User, decision_id: str, answer: Answer) -> Decision:
-    """The person answers, and what they decided happens.
-
-    Raises Conflict when it has been answered already, InvalidInput for an answer that does not
-    fit the question.
-    """
-    decision = await get_decision(tx, user, decision_id)
-    if answer.note is not None:
-        limited(answer.note, "note", tx.limits.description_chars)
-    options = msgspec.json.decode(decision.options, type=list[str])
-    offered = msgspec.json.decode(decision.always_allow_options, type=list[AlwaysOption])
-    patterns = [each.pattern for each in offered]
-    resolved = answered(decision, answer, options, patterns, user.email, tx.now)
-    if resolved.status == "approved":
-        resolved = await _carry_out(tx, vault, user, resolved)
-    await _close(tx, resolved)
-    return resolved
-
-
-async def _carry_out(tx: Tx, vault: Vault, user: User, decision: Decision) -> Decision:
-    """What approving does by itself: creating the task proposed, making the run after all."""
-    if decision.kind == "proposal" and decision.proposal is not None:
-        agent = await get_agent(tx, user, decision.agent_id)
-        given = msgspec.json.decode(decision.proposal, type=TaskFields)
-        task = await tasks.create(tx, vault, agent, given, "user")
-        return replace(decision, task_id=task.id)
-    if decision.kind == "still_wanted" and decision.task_id is not None:
-        found = await tx.tasks.get(decision.task_id)
-        if found is None or found.deleted_at is not None:
-            raise Conflict("the task of this decision has been removed; dismiss it")
-        await run_now(tx, found)
-    return decision
-
-
-async def _close(tx: Tx, decision: Decision) -> None:
-    """Store the answer, tell the agent, and let the run go on."""
-    if not await tx.chat.resolve(decision):
-        raise Conflict("this decision has just been answered; the first answer stands")
-    run = None if decision.run_id is None else await tx.runs.get(decision.run_id)
-    if decision.kind != "still_wanted":
-        await _tell_agent(tx, decision, run)
-    if run is not None:
-        await go_on(tx, run)
-    tx.effects.fact("decision_closed", **_facts(decision))
-    tx.effects.change(decision.id, decision.agent_id, decision.conversation_id)
-
-
-async def _tell_agent(tx: Tx, decision: Decision, run: Run | None) -> None:
-    fields: dict[str, Any] = {
-        "decision_id": decision.id,
-        "status": decision.status,
-        "note": decision.note,
-        "conversation_id": decision.conversation_id,
-        "task_run_id": decision.run_id,
-        "always_allow": decision.always_allow,
-        "always_allow_pattern": decision.always_allow_pattern,
-    }
-    if run is not None:
-        fields["context"] = [
-            {"id": block.id, "text": block.text, "created_at": rfc3339(block.created_at)}
-            for block in await tx.runs.context_blocks(run.id)
-        ]
-    run_id = None if run is None else run.id
-    event = make_event(tx.now, decision.agent_id, "decision_resolved", fields, run_id=run_id)
-    await put(tx, event)
-
-
 # time
 
 
@@ -370,7 +290,7 @@ async def _expire_all(tx: Tx, decisions: list[Decision]) -> None:
 
 
 async def _expire(tx: Tx, decision: Decision) -> None:
-    await _close(tx, closed(decision, "expire", tx.now))
+    await close(tx, closed(decision, "expire", tx.now))
     await tx.chat.add_activity(
         decision.agent_id,
         "decision_expired",
@@ -382,6 +302,7 @@ async def _expire(tx: Tx, decision: Decision) -> None:
         decision.run_id,
         tx.now,
     )
+    await notify.request_expired(tx, decision)
 
 
 async def _warn(tx: Tx, decision: Decision) -> None:
@@ -396,7 +317,8 @@ async def _warn(tx: Tx, decision: Decision) -> None:
         decision.run_id,
         tx.now,
     )
-    tx.effects.fact("decision_warning", **_facts(decision), left_s=left_s)
+    await notify.request_waits(tx, decision, left_s)
+    tx.effects.fact("decision_warning", **facts(decision), left_s=left_s)
 
 
 DUE_DECISIONS = Work("decision", _due, _expire_all, _BATCH)

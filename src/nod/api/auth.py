@@ -10,7 +10,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from nod.actions.accounts import JWT_PURPOSE, read_token
+from nod.actions.accounts import JWT_PURPOSE, check_token, read_token
 from nod.actions.agents import authenticate, new_secret_seen, shows_new_secret
 from nod.app import Nod
 from nod.domain.errors import NotAuthenticated, NotFound
@@ -54,11 +54,8 @@ async def _authenticated_user(connection: Connection) -> User:
         raise NotAuthenticated(
             "send the header Authorization: Bearer <token>; POST /api/auth/login gives the token"
         )
-    user_id = read_token(token, nod.vault.derive(JWT_PURPOSE), nod.clock.now())
-    user = await nod.store.read(lambda tx: tx.people.user(user_id))
-    if user is None:
-        raise NotAuthenticated("the account of this token is gone; log in with another")
-    return user
+    known = read_token(token, nod.vault.derive(JWT_PURPOSE), nod.clock.now())
+    return check_token(known, await nod.store.read(lambda tx: tx.people.user(known.user_id)))
 
 
 def bearer_token(connection: Connection) -> str:

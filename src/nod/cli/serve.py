@@ -8,6 +8,7 @@ from typing import Any
 import click
 import structlog
 
+from nod.actions import setup
 from nod.app import Nod
 from nod.config import Settings, load, local_url
 from nod.server import listen, make_server, port_of
@@ -46,9 +47,21 @@ async def _serve(settings: Settings) -> None:
         try:
             url = local_url(settings.host, port_of(listener))
             _log.info("listening", url=url, database=str(settings.database_path))
+            await _invite_owner(nod, url)
             await make_server(nod).serve(sockets=[listener])
         finally:
             await nod.stop()
+
+
+async def _invite_owner(nod: Nod, url: str) -> None:
+    """Say how the first account is made, as long as there is none."""
+    token = await nod.store.write(setup.make_setup_link)
+    if token is None:
+        return
+    settings = nod.settings
+    is_given = settings.public_url != local_url(settings.host, settings.port)
+    base = settings.public_url if is_given else url
+    _log.info(f"Create the owner: {base}{setup.PATH}{token}")
 
 
 def _loop_factory() -> Any:

@@ -6,7 +6,7 @@ A question that nobody answers expires. Expiring is no denial, and silence is ne
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nod.domain.errors import InvalidInput
+from nod.domain.errors import Conflict, Forbidden, InvalidInput
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Decision, DecisionKind, new_id
 from nod.domain.states import next_decision_status
@@ -102,8 +102,10 @@ def answered(
     """The question with its answer. `options` and `patterns` are what the agent offered.
 
     Raises Conflict when it has been answered already, InvalidInput for an answer that does not
-    fit the question.
+    fit the question, Forbidden for a standing permission that may not be given.
     """
+    if decision.held_until is not None:
+        raise Conflict("this decision has been answered already; undo that answer first")
     status = next_decision_status(_VERBS[answer.status], decision.status)
     fitting = _ANSWERS[decision.kind]
     if answer.status not in fitting:
@@ -119,6 +121,23 @@ def answered(
         always_allow=answer.always_allow,
         always_allow_pattern=answer.always_allow_pattern,
         resolved_by=by,
+        resolved_at=now,
+        warn_at=None,
+    )
+
+
+def allowed_by_rule(decision: Decision, pattern: str | None, label: str, now: Instant) -> Decision:
+    """The request answered by a standing permission, which `label` names.
+
+    `pattern` is the one of it that the agent offered; None where the same request was allowed.
+    """
+    return replace(
+        decision,
+        status=next_decision_status("approve", decision.status),
+        note=f"Always allowed: {label}",
+        always_allow=True,
+        always_allow_pattern=pattern,
+        resolved_by="rule",
         resolved_at=now,
         warn_at=None,
     )
@@ -142,6 +161,11 @@ def _check_always(decision: Decision, answer: Answer, patterns: list[str]) -> No
         return
     if not decision.allows_always or answer.status != "approved":
         raise InvalidInput("always_allow goes with approving a decision that allows_always")
+    if decision.outside:
+        raise Forbidden(
+            "this was asked while the agent worked on a call from outside, so it can be allowed"
+            " once and not always; approve it without always_allow"
+        )
     if answer.always_allow_pattern is not None and answer.always_allow_pattern not in patterns:
         raise InvalidInput(
             f"always_allow_pattern must be one that the agent offered:"

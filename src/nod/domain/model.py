@@ -25,7 +25,8 @@ Theme = Literal["system", "light", "dark"]
 Notify = Literal["always", "failures", "changes", "silent"]
 TargetKind = Literal["push", "apprise"]
 NoticeKind = Literal["result", "failure", "recovery", "request", "message", "health", "morning"]
-NoticeState = Literal["pending", "sent", "dead"]
+# held: for the morning card, which makes it summed; dropped: there was nothing to tell any more
+NoticeState = Literal["pending", "held", "sent", "summed", "dropped", "dead"]
 
 
 def new_id(prefix: str, now: Instant) -> str:
@@ -50,6 +51,7 @@ class User:
     quiet_requests: bool = False  # whether requests are quiet as well
     morning_at: int | None = None  # minutes after midnight: when the night is summed up
     feed_version: int = 1  # a new one makes the former calendar address worthless
+    tokens_from: Instant = 0  # API tokens made before it are worth nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,19 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """A call of a trigger that made no run, and why. Where it came from is not kept."""
+
+    id: str
+    task_id: str
+    created_at: Instant
+    status: str  # wrong_signature, paused, rate_limited, too_large, malformed
+    reason: str
+    size_bytes: int | None
+    inbound: str  # JSON: source, headers (a safe set)
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One attempt to bring an event to its agent."""
 
@@ -276,7 +291,7 @@ class Decision:
     note: str | None
     always_allow: bool
     always_allow_pattern: str | None
-    resolved_by: str | None  # a person's e-mail, or "nod"
+    resolved_by: str | None  # a person's e-mail, "rule" for a standing permission, or "nod"
     resolved_at: Instant | None
     created_at: Instant
     expires_at: Instant
@@ -284,6 +299,7 @@ class Decision:
     held_answer: str | None = None  # JSON of the answer that can still be taken back
     held_by: str | None = None
     held_until: Instant | None = None  # when it is carried out and the agent hears of it
+    outside: bool = False  # asked while a run was under way that a call from outside started
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +362,8 @@ class NotifyTarget:
     error: str | None
     created_at: Instant
     used_at: Instant | None
+    failures: int = 0  # in a row
+    next_at: Instant = 0  # no attempt before then: one is under way, or the last one failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,3 +387,4 @@ class Notice:
     state: NoticeState
     settled_at: Instant | None
     error: str | None
+    message_id: str | None = None

@@ -238,16 +238,36 @@ class Chat:
         """Close a question that has lost its object."""
         return await self.resolve(closed(decision, "dismiss", now))
 
+    async def hold_answer(self, decision: Decision) -> bool:
+        """Keep an answer that can still be taken back. False: there is one, or it is closed."""
+        changed = await self._db.run(
+            "hold_answer",
+            id=decision.id,
+            held_answer=decision.held_answer,
+            held_by=decision.held_by,
+            held_until=decision.held_until,
+        )
+        return changed == 1
+
+    async def drop_answer(self, decision_id: str) -> bool:
+        """Forget the answer that was held; the question waits again. False: there is none."""
+        return await self._db.run("drop_answer", decision_id=decision_id) == 1
+
+    async def held_due(self, now: Instant, limit: int) -> list[Decision]:
+        """Questions whose answer can be taken back no longer, the longest due first."""
+        found = await self._db.all("held_due", now=now, limit=limit)
+        return [Decision(*each) for each in found]
+
     async def set_warning(self, decision_id: str, at: Instant | None) -> None:
         await self._db.run("set_warning", decision_id=decision_id, warn_at=at)
 
     async def decisions_due(self, now: Instant, limit: int) -> list[Decision]:
-        """Open questions that expire now or whose person is to be warned now."""
+        """Unanswered questions that expire now or whose person is to be warned now."""
         found = await self._db.all("decisions_due", now=now, limit=limit)
         return [Decision(*each) for each in found]
 
     async def next_decision_at(self) -> Instant | None:
-        """When the next question expires or its person is to be warned."""
+        """When the next question expires, its person is warned, or its answer is carried out."""
         found = await self._db.one("next_decision_at")
         return None if found is None else found[0]
 

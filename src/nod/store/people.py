@@ -59,6 +59,7 @@ class People:
             quiet_requests=user.quiet_requests,
             morning_at=user.morning_at,
             feed_version=user.feed_version,
+            tokens_from=user.tokens_from,
         )
 
     async def user(self, user_id: str) -> User | None:
@@ -77,12 +78,17 @@ class People:
 
     # logins
 
-    async def add_login_attempt(self, email: str, now: Instant) -> None:
-        await self._db.run("insert_login_attempt", email=email, created_at=now)
+    async def add_login_attempt(self, email: str, address: str | None, now: Instant) -> None:
+        await self._db.run("insert_login_attempt", email=email, address=address, created_at=now)
 
     async def login_attempts(self, email: str, since: Instant) -> tuple[int, Instant | None]:
         """How many attempts failed or are under way since a time, and when the oldest was."""
         found = await self._db.one("login_attempts", email=email, since=since)
+        return (0, None) if found is None else (found[0], found[1])
+
+    async def login_attempts_from(self, address: str, since: Instant) -> tuple[int, Instant | None]:
+        """The same for all attempts made from one network address."""
+        found = await self._db.one("login_attempts_from", address=address, since=since)
         return (0, None) if found is None else (found[0], found[1])
 
     async def clear_login_attempts(self, email: str) -> None:

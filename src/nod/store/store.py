@@ -14,9 +14,12 @@ from nod.domain.limits import Limits
 from nod.store.chat import Chat
 from nod.store.effects import Effects
 from nod.store.events import Events
+from nod.store.notify import Notify
 from nod.store.people import People
 from nod.store.port import Connection, Database
+from nod.store.rules import Rules
 from nod.store.runs import Runs
+from nod.store.sessions import Sessions
 from nod.store.tasks import Tasks
 
 T = TypeVar("T")
@@ -25,7 +28,19 @@ T = TypeVar("T")
 class Tx:
     """One transaction: its time, the repositories, and the effects it will have."""
 
-    __slots__ = ("chat", "effects", "events", "limits", "now", "people", "runs", "tasks")
+    __slots__ = (
+        "chat",
+        "effects",
+        "events",
+        "limits",
+        "notify",
+        "now",
+        "people",
+        "rules",
+        "runs",
+        "sessions",
+        "tasks",
+    )
 
     def __init__(self, connection: Connection, now: Instant, limits: Limits) -> None:
         self.now = now
@@ -36,6 +51,9 @@ class Tx:
         self.runs = Runs(connection)
         self.events = Events(connection)
         self.chat = Chat(connection)
+        self.notify = Notify(connection)
+        self.rules = Rules(connection)
+        self.sessions = Sessions(connection)
 
 
 Work = Callable[[Tx], Coroutine[Any, Any, T]]

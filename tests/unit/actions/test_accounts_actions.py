@@ -139,7 +139,7 @@ def test_a_token_names_its_person_until_it_ends() -> None:
     user = User("usr_1", "a@b", "", "", "UTC", 0)
     token, ends = accounts.make_token(user, KEY, MONDAY_9, LIMITS)
     assert ends == MONDAY_9 + LIMITS.token_s * 1000
-    assert accounts.read_token(token, KEY, ends - 1) == "usr_1"
+    assert accounts.read_token(token, KEY, ends - 1) == ("usr_1", MONDAY_9)
     with pytest.raises(NotAuthenticated, match="expired"):
         accounts.read_token(token, KEY, ends)
 
@@ -158,8 +158,9 @@ def _forged(algorithm: str, key: bytes, **claims: object) -> str:
         _forged("HS256", b"x" * 32),
         _forged("HS256", KEY, iss="somebody"),
         "eyJhbGciOiJub25lIn0.eyJpc3MiOiJub2QiLCJzdWIiOiJ1c3JfMSIsImV4cCI6OX0.",
-        jwt.encode({"iss": "nod", "sub": "usr_1"}, KEY, algorithm="HS256"),
-        jwt.encode({"iss": "nod", "exp": MONDAY_9 * 2}, KEY, algorithm="HS256"),
+        jwt.encode({"iss": "nod", "sub": "usr_1", "iat": 0}, KEY, algorithm="HS256"),
+        jwt.encode({"iss": "nod", "exp": MONDAY_9 * 2, "iat": 0}, KEY, algorithm="HS256"),
+        _forged("HS256", KEY),
     ],
 )
 def test_a_token_that_nod_has_not_made_is_worth_nothing(token: str) -> None:

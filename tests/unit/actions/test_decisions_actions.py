@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from nod.actions import accounts, activity, agents, decisions, tasks
-from nod.actions.decisions import AlwaysOption, DecisionFields, ProposalFields
+from nod.actions import accounts, activity, agents, answers, decisions, tasks
+from nod.actions.decisions import DecisionFields, ProposalFields
+from nod.actions.rules import AlwaysOption
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.decisions import Answer
 from nod.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
@@ -51,7 +52,7 @@ async def answer(
 ) -> Decision:
     who = user or world.owner
     return await world.store.write(
-        lambda tx: decisions.resolve(tx, world.vault, who, decision.id, given)
+        lambda tx: answers.resolve(tx, world.vault, who, decision.id, given)
     )
 
 

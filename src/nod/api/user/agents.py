@@ -6,10 +6,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
-from nod.actions import agents
+from nod.actions import agents, rules
 from nod.actions.agents import AgentChanges, Credentials
 from nod.api.auth import require_user
-from nod.api.user.views import AgentView, NewAgentView, agent_fields
+from nod.api.user.views import AgentView, NewAgentView, RuleView, agent_fields, rule_view
 from nod.app import Nod
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.model import Agent, User
@@ -118,6 +118,25 @@ class Agents(Controller):
             return await agents.rotate_secret(tx, nod.vault, agent)
 
         return Response(_new_view(nod, await nod.store.write(rotate)), headers=_SHOWN_ONCE)
+
+    @get("/{agent_id:str}/rules")
+    async def list_rules(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], agent_id: FromPath[str]
+    ) -> list[RuleView]:
+        """What the person always allows the agent, the oldest first."""
+        found = await nod.store.read(lambda tx: rules.list_rules(tx, user, agent_id))
+        return [rule_view(each) for each in found]
+
+    @delete("/{agent_id:str}/rules/{rule_id:str}", status_code=204)
+    async def remove_rule(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        rule_id: FromPath[str],
+    ) -> None:
+        """Do not allow this any more: the person is asked again."""
+        await nod.store.write(lambda tx: rules.remove_rule(tx, user, agent_id, rule_id))
 
 
 def _guard(nod: Nod) -> AddressGuard:

@@ -5,7 +5,7 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from nod.actions import decisions
+from nod.actions import answers, decisions
 from nod.api.auth import require_user
 from nod.api.paging import page, page_size
 from nod.api.user.views import DecisionView, decision_view
@@ -20,7 +20,7 @@ class AnswerFields(msgspec.Struct):
     """The answer. A choice takes `option`, or other words in `note`; a question takes `note`.
 
     `always_allow` goes with approving a decision that `allows_always`; `always_allow_pattern` is
-    one of those it offers.
+    one of those it offers. The answer is held for `undo_s` seconds, in which it can be undone.
     """
 
     status: Verdict
@@ -28,6 +28,7 @@ class AnswerFields(msgspec.Struct):
     option: str | None = None
     always_allow: bool = False
     always_allow_pattern: str | None = None
+    undo_s: int = 0
 
 
 class Decisions(Controller):
@@ -77,11 +78,19 @@ class Decisions(Controller):
         decision_id: FromPath[str],
         data: JSONBody[AnswerFields],
     ) -> DecisionView:
-        """Answer it. One answer wins; a second is 409."""
+        """Answer it, at once or in `undo_s` seconds. One answer wins; a second is 409."""
         answer = Answer(
             data.status, data.note, data.option, data.always_allow, data.always_allow_pattern
         )
         resolved = await nod.store.write(
-            lambda tx: decisions.resolve(tx, nod.vault, user, decision_id, answer)
+            lambda tx: answers.resolve(tx, nod.vault, user, decision_id, answer, data.undo_s)
         )
         return decision_view(resolved)
+
+    @post("/{decision_id:str}/undo", status_code=200)
+    async def undo(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], decision_id: FromPath[str]
+    ) -> DecisionView:
+        """Take the answer back while it is held; 409 once it has been carried out."""
+        undone = await nod.store.write(lambda tx: answers.undo(tx, user, decision_id))
+        return decision_view(undone)

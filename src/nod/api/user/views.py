@@ -5,8 +5,18 @@ from typing import Any
 import msgspec
 
 from nod.api.views import at
+from nod.domain.decisions import Answer
 from nod.domain.instant import Instant, rfc3339
-from nod.domain.model import Activity, Agent, Conversation, Decision, Message, User
+from nod.domain.model import (
+    Activity,
+    Agent,
+    AllowRule,
+    Conversation,
+    Decision,
+    Message,
+    Session,
+    User,
+)
 
 
 class UserView(msgspec.Struct):
@@ -17,10 +27,20 @@ class UserView(msgspec.Struct):
     name: str
     timezone: str
     created_at: str
+    locale: str
+    theme: str
 
 
 def user_view(user: User) -> UserView:
-    return UserView(user.id, user.email, user.name, user.timezone, rfc3339(user.created_at))
+    return UserView(
+        user.id,
+        user.email,
+        user.name,
+        user.timezone,
+        rfc3339(user.created_at),
+        user.locale,
+        user.theme,
+    )
 
 
 class TokenView(msgspec.Struct):
@@ -141,8 +161,20 @@ class AlwaysAllowView(msgspec.Struct):
     label: str
 
 
+class HeldView(msgspec.Struct):
+    """An answer that can still be undone: whose, what, and until when."""
+
+    by: str
+    until: str
+    answer: Answer
+
+
 class DecisionView(msgspec.Struct, kw_only=True):
-    """A question to the person, and its answer."""
+    """A question to the person, and its answer. `held`: the answer, while it can be undone.
+
+    `outside`: it was asked while the agent worked on a call from outside, so it can be allowed
+    once and not always.
+    """
 
     id: str
     agent_id: str
@@ -165,6 +197,8 @@ class DecisionView(msgspec.Struct, kw_only=True):
     resolved_at: str | None
     created_at: str
     expires_at: str
+    held: HeldView | None
+    outside: bool
 
 
 def decision_view(each: Decision) -> DecisionView:
@@ -191,6 +225,63 @@ def decision_view(each: Decision) -> DecisionView:
         resolved_at=at(each.resolved_at),
         created_at=rfc3339(each.created_at),
         expires_at=rfc3339(each.expires_at),
+        held=_held_view(each),
+        outside=each.outside,
+    )
+
+
+def _held_view(each: Decision) -> HeldView | None:
+    if each.held_answer is None or each.held_until is None:
+        return None
+    answer = msgspec.json.decode(each.held_answer, type=Answer)
+    return HeldView(each.held_by or "", rfc3339(each.held_until), answer)
+
+
+class RuleView(msgspec.Struct):
+    """What the person always allows the agent, and how often that was used."""
+
+    id: str
+    agent_id: str
+    pattern: str
+    label: str
+    decision_id: str | None
+    created_by: str
+    created_at: str
+    uses: int
+    used_at: str | None
+
+
+def rule_view(each: AllowRule) -> RuleView:
+    return RuleView(
+        each.id,
+        each.agent_id,
+        each.pattern,
+        each.label,
+        each.decision_id,
+        each.created_by,
+        rfc3339(each.created_at),
+        each.uses,
+        at(each.used_at),
+    )
+
+
+class SessionView(msgspec.Struct):
+    """A browser in which the person is signed in."""
+
+    id: str
+    browser: str
+    created_at: str
+    seen_at: str
+    expires_at: str
+
+
+def session_view(each: Session) -> SessionView:
+    return SessionView(
+        each.id,
+        each.browser,
+        rfc3339(each.created_at),
+        rfc3339(each.seen_at),
+        rfc3339(each.expires_at),
     )
 
 

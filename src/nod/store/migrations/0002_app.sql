@@ -8,6 +8,11 @@ ALTER TABLE users ADD COLUMN quiet_until INTEGER;
 ALTER TABLE users ADD COLUMN quiet_requests BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE users ADD COLUMN morning_at INTEGER;
 ALTER TABLE users ADD COLUMN feed_version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE users ADD COLUMN tokens_from INTEGER NOT NULL DEFAULT 0;
+
+-- When the person's night is summed up next; 0: not known yet, NULL: never.
+ALTER TABLE users ADD COLUMN morning_next INTEGER;
+CREATE INDEX users_mornings ON users (morning_next) WHERE morning_next IS NOT NULL;
 
 ALTER TABLE tasks ADD COLUMN notify TEXT NOT NULL DEFAULT 'always';
 
@@ -19,6 +24,7 @@ ALTER TABLE decisions ADD COLUMN held_by TEXT;
 ALTER TABLE decisions ADD COLUMN held_until INTEGER;
 CREATE INDEX decisions_held ON decisions (held_until)
   WHERE status = 'pending' AND held_until IS NOT NULL;
+ALTER TABLE decisions ADD COLUMN outside BOOLEAN NOT NULL DEFAULT FALSE;
 
 -- The link that makes the first account; only its hash is kept.
 CREATE TABLE setup_links (
@@ -26,6 +32,11 @@ CREATE TABLE setup_links (
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 );
+
+-- Where a login that failed came from; NULL where nobody was counted.
+ALTER TABLE login_failures ADD COLUMN address TEXT;
+CREATE INDEX login_failures_by_address ON login_failures (address, created_at)
+  WHERE address IS NOT NULL;
 
 -- A browser that is signed in. Its cookie changes every day; the one before works a minute more.
 CREATE TABLE sessions (
@@ -68,8 +79,11 @@ CREATE TABLE notify_targets (
   failing_since INTEGER,
   error TEXT,
   created_at INTEGER NOT NULL,
-  used_at INTEGER
+  used_at INTEGER,
+  failures INTEGER NOT NULL DEFAULT 0,
+  next_at INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX notify_targets_by_address ON notify_targets (address_hash);
 CREATE UNIQUE INDEX notify_targets_one ON notify_targets (user_id, address_hash);
 
 -- What a person is to be told, until every target had its tries.
@@ -90,10 +104,26 @@ CREATE TABLE notices (
   attempts INTEGER NOT NULL,
   state TEXT NOT NULL,
   settled_at INTEGER,
-  error TEXT
+  error TEXT,
+  message_id TEXT
 );
-CREATE INDEX notices_waiting ON notices (not_before) WHERE state = 'pending';
-CREATE INDEX notices_by_user ON notices (user_id, created_at);
+CREATE INDEX notices_held ON notices (user_id, not_before) WHERE state = 'held';
+CREATE INDEX notices_by_user ON notices (user_id, id);
+CREATE INDEX notices_by_time ON notices (created_at);
+-- What is told once for one cause; a cause that is over is NULL again.
+CREATE UNIQUE INDEX notices_one_per_cause ON notices (user_id, cause) WHERE cause IS NOT NULL;
+CREATE INDEX notices_with_cause ON notices (task_id) WHERE cause IS NOT NULL;
+
+-- A notice on its way to one target, until it is there or has had its tries.
+CREATE TABLE notice_sends (
+  target_id TEXT NOT NULL REFERENCES notify_targets (id) ON DELETE CASCADE,
+  notice_id TEXT NOT NULL REFERENCES notices (id) ON DELETE CASCADE,
+  due_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  PRIMARY KEY (target_id, notice_id)
+);
+CREATE INDEX notice_sends_due ON notice_sends (due_at);
+CREATE INDEX notice_sends_of_notice ON notice_sends (notice_id);
 
 -- Keys that the server makes for itself (sealed), such as the VAPID key of Web Push.
 CREATE TABLE server_keys (
@@ -101,3 +131,16 @@ CREATE TABLE server_keys (
   value TEXT NOT NULL,
   created_at INTEGER NOT NULL
 );
+
+-- Calls of a trigger that made no run: the newest of each task, for the person to look at.
+CREATE TABLE refused_calls (
+  id TEXT PRIMARY KEY,
+  task_id TEXT NOT NULL REFERENCES tasks (id),
+  created_at INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  size_bytes INTEGER,
+  inbound TEXT NOT NULL
+);
+CREATE INDEX refused_calls_by_task ON refused_calls (task_id, id);
+CREATE INDEX refused_calls_by_time ON refused_calls (created_at);

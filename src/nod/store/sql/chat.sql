@@ -86,27 +86,47 @@ LIMIT :limit
 -- name: resolve_decision
 UPDATE decisions SET status = :status, note = :note, always_allow = :always_allow,
   always_allow_pattern = :always_allow_pattern, resolved_by = :resolved_by,
-  resolved_at = :resolved_at, task_id = :task_id, warn_at = NULL
+  resolved_at = :resolved_at, task_id = :task_id, warn_at = NULL,
+  held_answer = NULL, held_by = NULL, held_until = NULL
 WHERE id = :id AND status = 'pending'
+
+-- name: hold_answer
+UPDATE decisions SET held_answer = :held_answer, held_by = :held_by, held_until = :held_until
+WHERE id = :id AND status = 'pending' AND held_until IS NULL
+
+-- name: drop_answer
+UPDATE decisions SET held_answer = NULL, held_by = NULL, held_until = NULL
+WHERE id = :decision_id AND status = 'pending' AND held_until IS NOT NULL
+
+-- name: held_due
+SELECT {decisions} FROM decisions
+WHERE status = 'pending' AND held_until IS NOT NULL AND held_until <= :now
+ORDER BY held_until
+LIMIT :limit
 
 -- name: set_warning
 UPDATE decisions SET warn_at = :warn_at WHERE id = :decision_id AND status = 'pending'
 
 -- name: decisions_due
--- Those that expire now, and those whose person is to be warned. Two queries, so that each uses
--- its index.
-SELECT {decisions} FROM decisions WHERE status = 'pending' AND expires_at <= :now
+-- Those that expire now, and those whose person is to be warned; none whose answer is held. Two
+-- queries, so that each uses its index.
+SELECT {decisions} FROM decisions
+WHERE status = 'pending' AND held_until IS NULL AND expires_at <= :now
 UNION
 SELECT {decisions} FROM decisions
-WHERE status = 'pending' AND warn_at IS NOT NULL AND warn_at <= :now
+WHERE status = 'pending' AND held_until IS NULL AND warn_at IS NOT NULL AND warn_at <= :now
 ORDER BY expires_at
 LIMIT :limit
 
 -- name: next_decision_at
 SELECT min(at) FROM (
-  SELECT min(expires_at) AS at FROM decisions WHERE status = 'pending'
+  SELECT min(expires_at) AS at FROM decisions WHERE status = 'pending' AND held_until IS NULL
   UNION ALL
-  SELECT min(warn_at) AS at FROM decisions WHERE status = 'pending' AND warn_at IS NOT NULL
+  SELECT min(warn_at) AS at FROM decisions
+  WHERE status = 'pending' AND held_until IS NULL AND warn_at IS NOT NULL
+  UNION ALL
+  SELECT min(held_until) AS at FROM decisions
+  WHERE status = 'pending' AND held_until IS NOT NULL
 ) AS times
 
 -- name: insert_activity

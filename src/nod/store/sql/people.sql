@@ -21,17 +21,23 @@ UPDATE users SET email = :email, name = :name, password_hash = :password_hash,
 WHERE id = :id AND email = ''
 
 -- name: update_user
+-- The zone or the quiet hours may be others now: the notify stage finds the next morning anew.
 UPDATE users SET name = :name, password_hash = :password_hash, timezone = :timezone,
   locale = :locale, theme = :theme, quiet_from = :quiet_from, quiet_until = :quiet_until,
-  quiet_requests = :quiet_requests, morning_at = :morning_at, feed_version = :feed_version
+  quiet_requests = :quiet_requests, morning_at = :morning_at, feed_version = :feed_version,
+  tokens_from = :tokens_from, morning_next = 0
 WHERE id = :id
 
 -- name: insert_login_attempt
-INSERT INTO login_failures (email, created_at) VALUES (:email, :created_at)
+INSERT INTO login_failures (email, address, created_at) VALUES (:email, :address, :created_at)
 
 -- name: login_attempts
 SELECT count(*), min(created_at) FROM login_failures
 WHERE email = :email AND created_at > :since
+
+-- name: login_attempts_from
+SELECT count(*), min(created_at) FROM login_failures
+WHERE address = :address AND created_at > :since
 
 -- name: clear_login_attempts
 DELETE FROM login_failures WHERE email = :email
