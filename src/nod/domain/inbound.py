@@ -68,7 +68,7 @@ _MARKS = (
     ("slack", ("x-slack-signature",)),
     ("standard-webhooks", ("webhook-id", "webhook-signature")),
 )
-_PRODUCT = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_PRODUCT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ VerifyKind = Literal[
 _PLAIN_HEADERS = ("x-signature-256", "x-signature", "x-hub-signature-256")
 # Svix signs in the same way under its own names, from the time before the standard.
 _STANDARD_NAMES = ("webhook", "svix")
-_UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
+_UNIX_SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 def check_verify(kind: str, secret: str | None) -> VerifyKind:

@@ -75,7 +75,7 @@ def test_a_yes_or_no_question_takes_yes_no_and_dismissal(kind: DecisionKind, sta
     resolved = answer(question(kind), given)
     assert (resolved.status, resolved.note) == (status, "because")
     assert (resolved.resolved_by, resolved.resolved_at) == (ANN, NOW + HOUR)
-    assert resolved.warn_at is None
+    assert (resolved.warn_at, resolved.always_allow) == (None, False)
 
 
 def test_a_choice_is_answered_by_one_of_its_options_or_by_other_words() -> None:

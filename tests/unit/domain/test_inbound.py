@@ -49,8 +49,11 @@ def test_json_reaches_the_agent_byte_for_byte(body: bytes, content_type: str) ->
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/octet-stream", FORM])
-def test_an_object_counts_as_json_under_any_type_as_curl_sends_it(content_type: str) -> None:
-    assert read_payload(b' {"ref":"main"}', content_type, LIMITS) == b' {"ref":"main"}'
+@pytest.mark.parametrize("body", [b' {"ref":"main"}', b' ["main"]'])
+def test_an_object_or_array_counts_as_json_under_any_type_as_curl_sends_it(
+    content_type: str, body: bytes
+) -> None:
+    assert read_payload(body, content_type, LIMITS) == body
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
@@ -264,6 +267,27 @@ def test_an_agent_sees_what_the_event_is_and_no_credential() -> None:
     )
     assert safe_headers(shown | hidden | {"user-agent": "x" * 1_001}) == shown
     assert safe_headers({"user-agent": "x" * 1_000}) == {"user-agent": "x" * 1_000}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "content-type user-agent x-request-id idempotency-key",
+        "webhook-id webhook-timestamp",
+        "svix-id svix-timestamp",
+        "x-github-event x-github-delivery x-github-hook-id",
+        "x-gitlab-event x-gitlab-event-uuid x-gitlab-instance",
+        "x-gitea-event x-gitea-delivery",
+        "x-slack-request-timestamp x-slack-retry-num x-slack-retry-reason",
+        "x-zm-request-timestamp",
+        "x-event-key",
+        "x-shopify-topic x-shopify-webhook-id",
+        "x-nod-event-id x-nod-delivery-id x-nod-timestamp x-nod-retry-num",
+    ],
+)
+def test_an_agent_sees_which_event_of_which_service_it_is(names: str) -> None:
+    headers = dict.fromkeys(names.split(), "1")
+    assert safe_headers(headers) == headers
 
 
 @pytest.mark.parametrize(

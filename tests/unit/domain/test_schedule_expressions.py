@@ -2,7 +2,9 @@
 
 import pytest
 
+from nod.domain.cron import rule
 from nod.domain.errors import InvalidInput
+from nod.domain.instant import HOUR
 from nod.domain.schedule import check_cron, check_timezone
 
 
@@ -109,3 +111,34 @@ def test_another_name_is_refused_with_what_was_probably_meant(name: str, said: s
         check_timezone(name)
     assert said in refused.value.detail
     assert len(refused.value.detail) < 300
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("Europe/Berln", "Europe/Berlin, Europe/Dublin, Europe/Belfast"),
+        ("Asia/Toky", "Asia/Tokyo, Asia/Tomsk, Asia/Omsk"),
+        ("berlin", "Europe/Berlin"),
+        ("new york", "America/New_York"),
+        ("Mars/Phobos", "Europe/Berlin or UTC"),
+    ],
+)
+def test_a_zone_that_is_misspelt_is_answered_with_those_that_are_near(
+    name: str, tried: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"exactly spelled; try {tried}\\.$"):
+        check_timezone(name)
+
+
+def test_an_expression_may_have_600_characters() -> None:
+    longest = "0 9 * * 1".ljust(600)
+    assert check_cron(longest) == "0 9 * * 1"
+    with pytest.raises(InvalidInput, match="longer than 600 characters"):
+        check_cron(longest + " ")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_fixed_times_are_carried_over_changes_of_up_to_three_hours(sign: int) -> None:
+    assert rule("30 2 * * *").bridges(sign * 3 * HOUR)
+    assert not rule("30 2 * * *").bridges(sign * (3 * HOUR + 1))
+    assert not rule("*/30 2 * * *").bridges(sign * HOUR)

@@ -8,7 +8,7 @@ import pytest
 
 from nod.domain.errors import InvalidInput
 from nod.domain.fires import due_fires
-from nod.domain.instant import DAY, HOUR
+from nod.domain.instant import DAY, HOUR, SECOND
 from nod.domain.limits import Limits
 from nod.domain.model import Task
 from nod.domain.task_fields import TaskFields, edited, new_task
@@ -140,6 +140,15 @@ def test_an_edit_of_the_schedule_computes_the_next_fire_and_others_leave_it() ->
     assert edit(task, name="Other", overlap="allow", idempotent=True).next_fire_at == 5
     assert edit(task, schedule="0 12 * * *").next_fire_at == MONDAY_9 + 3 * HOUR
     assert edit(task, timezone="Asia/Tokyo").next_fire_at == MONDAY_9 + 16 * HOUR
+    assert edit(task, starts_at="2026-03-03T00:00:00Z").next_fire_at == MONDAY_9 + DAY + HOUR
+    assert edit(task, ends_at="2026-03-03T00:00:00Z").next_fire_at == MONDAY_9 + HOUR
+    assert edit(task, enabled=False).next_fire_at == MONDAY_9 + HOUR
+    spread = edit(replace(task, id="tsk_0123456789abcdef"), spread_s=600)
+    assert spread.next_fire_at == MONDAY_9 + HOUR + 523 * SECOND
+
+
+def test_a_field_that_nod_does_not_know_is_passed_over() -> None:
+    assert make(colour="green").name == "Report"
 
 
 def test_usefulness_is_kept_in_its_normal_form() -> None:
