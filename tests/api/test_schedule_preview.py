@@ -109,3 +109,11 @@ async def test_a_task_is_made_and_changed_in_words(house: Household) -> None:
         f"/api/tasks/{house.ann.agent.id}/{task['id']}", json={"when": "quarterly"}
     )
     assert changed.json()["schedule"] == "0 9 1 1,4,7,10 *"
+
+
+async def test_only_so_many_other_tasks_are_compared_the_soonest_first(tmp_path: Path) -> None:
+    async with open_household(tmp_path, NOD_LIMIT_PREVIEW_TASKS="1") as house:
+        for name in ("One", "Two"):
+            await add_task(house.ann, name=name, schedule="0 14 * * *")
+        found = await ask(house.ann, schedule="0 14 * * *", agent_id=house.ann.agent.id)
+        assert len(found["collisions"]) == 1

@@ -184,6 +184,8 @@ def test_cron_says_what_a_schedule_means_without_a_server(shell: Shell) -> None:
             "0 9 * * 1-5", timezone="Europe/Berlin", start="2025-09-01T00:00:00Z", count=2
         )
     assert ours == theirs
+    said = shell.run("cron", "every weekday at 9", *options, "--json", NOD_SECRET="")
+    assert json.loads(said.stdout) == ours
     impossible = shell.run("cron", "0 0 30 2 *")
     assert impossible.returncode == 2
     assert impossible.stderr.startswith("nod: ")

@@ -27,6 +27,8 @@ _HOT = (
     "expired_events",
     "feed_open",
     "fired",
+    "keep_refused_calls",
+    "last_refused_call",
     "next_attempt_at",
     "next_deadline",
     "next_expiry",

@@ -20,6 +20,8 @@ SENDER = "faults/test_webhook_faults.py"
 ACCOUNTS = "unit/actions/test_accounts_actions.py"
 RUNS = "api/test_agent_runs.py"
 TASKS = "api/test_agent_tasks.py"
+NOTIFICATIONS = "api/test_notifications.py"
+NOTIFIER = "engine/test_notifier.py"
 
 # The limit, the file, and what in the file is about it: the limit's own name, or a test's.
 TESTED: dict[str, tuple[str, str]] = {
@@ -47,6 +49,10 @@ TESTED: dict[str, tuple[str, str]] = {
     # how many
     "tasks_per_agent": (TASKS, "tasks_per_agent="),
     "tasks_per_agent_hour": (TASKS, "tasks_per_agent_hour="),
+    "preview_fires": ("unit/domain/test_schedule_preview.py", "preview_fires=100"),
+    "preview_tasks": ("api/test_schedule_preview.py", "NOD_LIMIT_PREVIEW_TASKS"),
+    "refused_calls": ("api/test_trigger_calls.py", "limits.refused_calls"),
+    "refused_call_s": ("api/test_trigger_calls.py", "NOD_LIMIT_REFUSED_CALL_S"),
     "triggers_per_minute": (HOOKS, "triggers_per_minute"),
     "queue_scheduled": (POLICY, "queue_scheduled"),
     "queue_event": (POLICY, "queue_event"),
@@ -103,6 +109,13 @@ TESTED: dict[str, tuple[str, str]] = {
     "decision_expires_s": (EDGES, "decision_expires_s"),
     "decision_expires_max_s": (EDGES, "decision_expires_max_s"),
     "token_s": (ACCOUNTS, "token_s"),
+    "notify_targets": (NOTIFICATIONS, "notify_targets"),
+    "notify_parallel": (NOTIFIER, "notify_parallel"),
+    "notify_timeout_s": ("unit/notify/test_push.py", "notify_timeout_s"),
+    "notify_window_s": (NOTIFIER, "notify_window_s"),
+    "notify_disable_s": (NOTIFIER, "test_a_target_that_fails_for_days_is_given_up"),
+    "notify_unread_s": (NOTIFIER, "notify_unread_s"),
+    "act_s": (NOTIFIER, "act_s"),
     # keeping
     "retention_s": ("engine/test_sweep.py", "test_old_events_activity_and_keys_go_too"),
     "retention_runs": ("engine/test_sweep.py", "retention_runs"),

@@ -8,7 +8,7 @@ from nod.actions.checks import limited
 from nod.domain.errors import Conflict, Forbidden, NotFound, TooMany
 from nod.domain.fires import next_fire_of
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant, from_datetime, parse_rfc3339, rfc3339
-from nod.domain.model import Agent, Author, Run, Task
+from nod.domain.model import Agent, Author, Run, Task, new_id
 from nod.domain.task_fields import (
     NO_FIRE,
     TaskFields,
@@ -25,6 +25,7 @@ from nod.engine.fire import fire_task
 from nod.secrets import Vault
 from nod.store.store import Tx
 
+COPIED = "a copy; resume it when it is right"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
@@ -104,6 +105,30 @@ async def resume(tx: Tx, agent: Agent, task_id: str) -> Task:
     await _rescheduled(tx, task, after)
     _tell(tx, after, "task_resumed")
     return after
+
+
+async def duplicate(tx: Tx, agent: Agent, task_id: str) -> Task:
+    """A copy of the task, paused until it is resumed, with a trigger of its own."""
+    task = await get_own(tx, agent, task_id)
+    ending = " (copy)"
+    copy = replace(
+        task,
+        id=new_id("tsk", tx.now),
+        name=task.name[: tx.limits.name_chars - len(ending)] + ending,
+        enabled=False,
+        pause_reason=COPIED,
+        trigger_id=None if task.trigger_id is None else new_trigger_id(),
+        fired_until=tx.now,
+        last_run_status=None,
+        failures=0,
+        created_by="user",
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    copy = scheduled(copy, tx.now)
+    await tx.tasks.insert(copy)
+    _tell(tx, copy, "task_created")
+    return copy
 
 
 async def rotate_trigger(tx: Tx, agent: Agent, task_id: str) -> Task:

@@ -4,6 +4,7 @@ Its address is its permission: whoever has the 256 random bits may fire the task
 once the run is durable, because most callers never send again.
 """
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from litestar.exceptions import MethodNotAllowedException
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath
 
+from nod.actions.calls import may_write_refusal, why_refused, write_refusal
 from nod.app import Nod
 from nod.domain import inbound
-from nod.domain.errors import InvalidInput, NotFound, TooLarge
+from nod.domain.errors import InvalidInput, NodError, NotFound, TooLarge, Unavailable
 from nod.domain.inbound_verify import VerifyKind, verify
 from nod.domain.limits import Limits
 from nod.domain.model import Task
@@ -78,9 +80,15 @@ async def call_trigger(
     nod: Nod = request.app.state.nod
     task = await find_task(nod, trigger_id)
     headers = _headers(request.scope["headers"])
-    body = await read_body(request.receive, headers, nod.limits)
-    call = Inbound(headers, _query(request.scope["query_string"], nod.limits), body)
-    answered = await take(nod, task, call)
+    size: int | None = _announced(headers)
+    try:
+        body = await read_body(request.receive, headers, nod.limits)
+        size = len(body)
+        call = Inbound(headers, _query(request.scope["query_string"], nod.limits), body)
+        answered = await take(nod, task, call)
+    except NodError as error:
+        await _keep_refused(nod, task, error, headers, size)
+        raise
     if isinstance(answered, inbound.UrlCheck):
         # The text is the caller's own; no browser is to take it for a page.
         safe = {"X-Content-Type-Options": "nosniff"}
@@ -124,6 +132,26 @@ async def take(nod: Nod, task: Task, call: Inbound) -> TriggerCall | inbound.Url
     made = Call(payload.decode(), _circumstances(call), key)
     trigger_id = task.trigger_id or ""
     return await nod.store.write(lambda tx: _accept(tx, trigger_id, made))
+
+
+async def _keep_refused(
+    nod: Nod, task: Task, error: NodError, headers: dict[str, str], size: int | None
+) -> None:
+    """Keep the refused call for the person. The caller gets its answer whatever becomes of it."""
+    why = why_refused(error)
+    if why is None:
+        return
+    with contextlib.suppress(Unavailable):
+        if await nod.store.read(lambda tx: may_write_refusal(tx, task)):
+            await nod.store.write(
+                lambda tx: write_refusal(tx, task, why, error.detail, headers, size)
+            )
+
+
+def _announced(headers: dict[str, str]) -> int | None:
+    """The size of the body by its header, as far as that is a size at all."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 16 else None
 
 
 async def read_body(receive: Receive, headers: dict[str, str], limits: Limits) -> bytes:

@@ -18,18 +18,23 @@ if TYPE_CHECKING:
 @click.option("-n", "--count", default=5, show_default=True, type=click.IntRange(1, 1000))
 @as_json
 def cron(schedule: str, timezone: str, start: str | None, count: int, json_: bool) -> None:
-    """Says what SCHEDULE means and when it fires: nod cron "0 9 * * 1-5"."""
+    """Says what SCHEDULE means and when it fires: nod cron "every weekday at 9".
+
+    SCHEDULE is a cron expression, or says when in words.
+    """
     try:
         from nod.clock import SystemClock
         from nod.domain.errors import InvalidInput
         from nod.domain.instant import SECOND, parse_rfc3339, rfc3339
+        from nod.domain.phrases import read_when
         from nod.domain.schedule import preview
     except ModuleNotFoundError as error:
         raise needs_server(error) from error
     now = SystemClock().now()
     try:
         since = parse_rfc3339(start, "--from") if start else now
-        found = preview(schedule, timezone, since, count)
+        when = read_when(schedule, timezone, since)
+        found = preview(when.schedule, timezone, since, count, when.run_at)
     except InvalidInput as error:
         raise Misuse(error.detail) from error
     utc = [rfc3339(at) for at in found.next]

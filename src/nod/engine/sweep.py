@@ -32,11 +32,22 @@ async def _calls(tx: Tx) -> int:
     return await tx.tasks.sweep_calls(tx.now - tx.limits.dedupe_s * SECOND)
 
 
+async def _refused_calls(tx: Tx) -> int:
+    return await tx.tasks.sweep_refused(_before(tx), BATCH)
+
+
 async def _notices(tx: Tx) -> int:
     return await tx.notify.sweep(_before(tx), BATCH)
 
 
 # Each removes one batch of what is past its retention, and says how many rows went.
 SWEEPS: Mapping[str, Sweep] = MappingProxyType(
-    {"runs": _runs, "events": _events, "activity": _activity, "calls": _calls, "notices": _notices}
+    {
+        "runs": _runs,
+        "events": _events,
+        "activity": _activity,
+        "calls": _calls,
+        "refused_calls": _refused_calls,
+        "notices": _notices,
+    }
 )

@@ -13,6 +13,7 @@ _TABLES: Mapping[str, type[Any]] = {
     "tasks": model.Task,
     "runs": model.Run,
     "events": model.Event,
+    "refused_calls": model.RefusedCall,
     "deliveries": model.Delivery,
     "conversations": model.Conversation,
     "messages": model.Message,

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from nod.domain.instant import Instant
-from nod.domain.model import Task
+from nod.domain.model import RefusedCall, Task
 from nod.domain.states import RunStatus
 from nod.store.port import Connection
 from nod.store.rows import row
@@ -46,6 +46,17 @@ class PastCalls(NamedTuple):
 
     calls: int
     same: TriggerCall | None
+
+
+class AcceptedCall(NamedTuple):
+    """A call of a trigger that made a run: the run, and what the call brought."""
+
+    run_id: str
+    created_at: Instant
+    status: RunStatus
+    reason: str | None
+    size_bytes: int
+    inbound: str
 
 
 class Tasks:
@@ -153,3 +164,26 @@ class Tasks:
 
     async def sweep_calls(self, before: Instant) -> int:
         return await self._db.run("sweep_trigger_calls", before=before)
+
+    async def refuse_call(self, call: RefusedCall, keep: int) -> None:
+        """Keep the call among the newest `keep` of its task."""
+        await self._db.many("insert_refused_call", [row(call)])
+        await self._db.run("keep_refused_calls", task_id=call.task_id, keep=keep)
+
+    async def last_refused(self, task_id: str) -> Instant | None:
+        """When a call of the task was refused last, as far as it was written."""
+        found = await self._db.one("last_refused_call", task_id=task_id)
+        return None if found is None else found[0]
+
+    async def refused_calls(self, task_id: str, limit: int) -> list[RefusedCall]:
+        """Newest first."""
+        found = await self._db.all("refused_calls", task_id=task_id, limit=limit)
+        return [RefusedCall(*each) for each in found]
+
+    async def accepted_calls(self, task_id: str, limit: int) -> list[AcceptedCall]:
+        """Newest first."""
+        found = await self._db.all("accepted_calls", task_id=task_id, limit=limit)
+        return [AcceptedCall(*each) for each in found]
+
+    async def sweep_refused(self, before: Instant, limit: int) -> int:
+        return await self._db.run("sweep_refused_calls", before=before, limit=limit)

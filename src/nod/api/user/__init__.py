@@ -12,6 +12,7 @@ from nod.api.user.decisions import Decisions
 from nod.api.user.notifications import Notifications
 from nod.api.user.runs import Deliveries, Runs
 from nod.api.user.schedules import Schedules
+from nod.api.user.task_extras import TaskExtras
 from nod.api.user.tasks import Tasks
 from nod.domain.limits import Limits
 
@@ -24,6 +25,7 @@ _SMALL = [
     Decisions,
     Notifications,
     Schedules,
+    TaskExtras,
     Tasks,
     Runs,
     Deliveries,

@@ -96,3 +96,34 @@ ON CONFLICT (task_id, dedupe_key) DO UPDATE SET
 
 -- name: sweep_trigger_calls
 DELETE FROM trigger_calls WHERE created_at <= :before
+
+-- name: insert_refused_call
+INSERT INTO refused_calls ({refused_calls}) VALUES ({values_of_refused_calls})
+
+-- name: last_refused_call
+SELECT created_at FROM refused_calls WHERE task_id = :task_id ORDER BY id DESC LIMIT 1
+
+-- name: refused_calls
+SELECT {refused_calls} FROM refused_calls
+WHERE task_id = :task_id
+ORDER BY id DESC
+LIMIT :limit
+
+-- name: keep_refused_calls
+-- All but the newest go.
+DELETE FROM refused_calls WHERE task_id = :task_id AND id NOT IN (
+  SELECT id FROM refused_calls WHERE task_id = :task_id ORDER BY id DESC LIMIT :keep
+)
+
+-- name: sweep_refused_calls
+DELETE FROM refused_calls WHERE id IN (
+  SELECT id FROM refused_calls WHERE created_at <= :before ORDER BY created_at LIMIT :limit
+)
+
+-- name: accepted_calls
+-- What the newest calls made, with the size of what they brought.
+SELECT r.id, r.created_at, r.status, r.reason, length(CAST(p.payload AS BLOB)), p.inbound
+FROM runs r JOIN run_payloads p ON p.run_id = r.id
+WHERE r.task_id = :task_id AND r.trigger = 'event'
+ORDER BY r.scheduled_for DESC, r.id DESC
+LIMIT :limit
