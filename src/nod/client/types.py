@@ -44,11 +44,13 @@ class TaskFields(TypedDict, total=False):
     enabled: bool
     verify: str
     verify_secret: str
+    notify: Literal["always", "failures", "changes", "silent"]
 
 
 class TaskChanges(TaskFields, total=False):
-    """What of a task may be changed: all of it."""
+    """What of a task may be changed: all of it. `when` are words for a schedule."""
 
+    when: str
     name: str
     prompt: str
     schedule: str
