@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,7 +18,9 @@ from nod.domain.states import (
     DECISION_TRANSITIONS,
     ENDED,
     EVENT_TRANSITIONS,
+    OPEN_EVENTS,
     RUN_TRANSITIONS,
+    RunStatus,
     mermaid,
     next_decision_status,
     next_event_state,
@@ -197,6 +199,12 @@ def test_a_change_that_is_not_in_a_table_is_refused() -> None:
         next_event_state("hand_out", "dead")
     with pytest.raises(Conflict, match="already expired; the first answer stands"):
         next_decision_status("approve", "expired")
+
+
+def test_a_run_is_active_as_long_as_it_can_be_cancelled_and_has_ended_after_that() -> None:
+    assert set(ACTIVE) == set(sources(RUN_TRANSITIONS, "cancel"))
+    assert sorted((*ACTIVE, *ENDED)) == sorted(get_args(RunStatus))
+    assert set(OPEN_EVENTS) == set(sources(EVENT_TRANSITIONS, "bury"))
 
 
 def test_an_ended_run_can_only_be_completed_late() -> None:

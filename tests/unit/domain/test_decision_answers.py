@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from nod.domain.decisions import Answer, answered, closed, make_decision, next_warning
+from nod.domain.decisions import (
+    Answer,
+    allowed_by_rule,
+    answered,
+    closed,
+    make_decision,
+    next_warning,
+)
 from nod.domain.errors import Conflict, InvalidInput
 from nod.domain.instant import HOUR, SECOND
 from nod.domain.model import Decision, DecisionKind
@@ -123,6 +130,16 @@ def test_allowing_for_good_takes_only_a_pattern_that_was_offered() -> None:
         answered(asked, wrong, [], [], ANN, NOW)
     with pytest.raises(InvalidInput, match="goes with approving"):
         answer(asked, Answer("rejected", always_allow=True))
+
+
+@pytest.mark.parametrize("pattern", ["git *", None])
+def test_what_is_always_allowed_is_approved_by_its_rule(pattern: str | None) -> None:
+    allowed = allowed_by_rule(question("permission"), pattern, "git", NOW + HOUR)
+    assert (allowed.status, allowed.note) == ("approved", "Always allowed: git")
+    assert (allowed.always_allow, allowed.always_allow_pattern) == (True, pattern)
+    assert (allowed.resolved_by, allowed.resolved_at, allowed.warn_at) == ("rule", NOW + HOUR, None)
+    with pytest.raises(Conflict):
+        allowed_by_rule(allowed, pattern, "git", NOW + HOUR)
 
 
 def test_the_first_answer_stands() -> None:

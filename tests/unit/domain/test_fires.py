@@ -91,6 +91,8 @@ def test_of_several_due_fires_the_policy_says_which_run() -> None:
     now = TEN + 2 * HOUR
     assert ran(due(task(), now)) == [now]
     assert ran(due(task(catch_up="all"), now)) == [TEN, TEN + HOUR, now]
+    assert ran(due(task(catch_up_window_s=86_400), now)) == [now]
+    assert ran(due(task(catch_up="skip", catch_up_window_s=86_400), now)) == [now]
     found = due(task(), now + 29 * MINUTE)
     assert [fire.scheduled_for for fire in found.fires] == [TEN, TEN + HOUR, now]
     assert [fire.skip_reason for fire in found.fires] == [

@@ -16,6 +16,7 @@ from nod.domain.policy import (
     default_catch_up_window_s,
     default_overlap,
     may_retry,
+    notify_delay_s,
     plan_fires,
     retry_after_s,
     retry_delay_s,
@@ -208,6 +209,12 @@ def test_a_runs_webhook_is_tried_for_a_day_every_two_hours_at_last(event_type: s
 def test_another_webhook_is_tried_ten_times_in_a_day(event_type: str) -> None:
     hours = [hour * 3600 for hour in (2, 5, 10, 14, 20, 24)]
     assert attempts_at(event_type) == [0, 5, 300, 1800, *hours]
+
+
+def test_a_persons_target_is_tried_again_after_longer_and_longer_up_to_an_hour() -> None:
+    delays = [notify_delay_s(failures, 0) for failures in range(1, 7)]
+    assert delays == [10, 60, 300, 1800, 3600, 3600]
+    assert notify_delay_s(1, 1) == pytest.approx(12)
 
 
 def test_jitter_moves_an_attempt_by_up_to_a_fifth() -> None:
