@@ -39,6 +39,7 @@ FATAL = {
     ("DELETE", "/api/tasks/{agent_id}/{task_id}"),
     ("DELETE", "/api/agent/tasks/{task_id}"),
     ("POST", "/api/agents/{agent_id}/rotate-secret"),
+    ("DELETE", "/api/me/sessions"),
 }
 
 

@@ -25,6 +25,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/decisions/{decision_id}/resolve"): {"status": "approved"},
     ("POST", "/api/tasks/{agent_id}"): TASK,
     ("PATCH", "/api/tasks/{agent_id}/{task_id}"): {"name": "Mine"},
+    ("PATCH", "/api/notifications/settings"): {"morning_at": "07:30"},
 }
 QUERIES = {"/api/tasks/{agent_id}/{task_id}/why": {"at": "2026-03-02T09:00:00Z"}}
 # Everybody's own call, without a token.
@@ -33,6 +34,7 @@ OPEN = {("POST", "/api/auth/login")}
 REFUSED = {
     ("POST", "/api/tasks/{agent_id}/{task_id}/resume"),
     ("POST", "/api/deliveries/{delivery_id}/replay"),
+    ("POST", "/api/decisions/{decision_id}/undo"),
 }
 
 
@@ -56,7 +58,9 @@ CALLS = table(
 )
 GUARDED = [call for call in CALLS if call not in OPEN]
 THINGS = [call for call in GUARDED if "{" in call[1]]
-LISTS = [path for method, path in GUARDED if method == "GET" and "{" not in path]
+# The server's own key, which is no secret.
+SHARED = "/api/notifications/vapid-key"
+LISTS = [path for method, path in GUARDED if method == "GET" and "{" not in path and path != SHARED]
 
 
 @pytest.fixture
@@ -138,7 +142,8 @@ async def test_without_a_token_nothing_is_answered(
     house: Household, method: str, path: str
 ) -> None:
     ids = dict.fromkeys(("agent_id", "task_id", "run_id", "delivery_id"), "x")
-    ids |= dict.fromkeys(("conversation_id", "image_id", "decision_id"), "x")
+    ids |= dict.fromkeys(("conversation_id", "image_id", "decision_id", "target_id"), "x")
+    ids |= dict.fromkeys(("rule_id", "session_id"), "x")
     bare = await house.without_token.request(method, path.format(**ids), content=b"{not json")
     assert bare.status_code == 401, bare.text
     assert "Authorization" in bare.json()["detail"]

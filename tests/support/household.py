@@ -3,14 +3,14 @@
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 
-from nod.actions import accounts, agents, chat, decisions, notifications, tasks
+from nod.actions import accounts, agents, chat, decisions, notifications, rules, sessions, tasks
 from nod.actions.agents import Credentials
 from nod.actions.chat import AlertFields, MessageFields
 from nod.actions.decisions import DecisionFields
@@ -125,6 +125,10 @@ async def furnish(nod: Nod, person: Person) -> dict[str, str]:
         )
         asked = await decisions.open_decision(tx, agent, DecisionFields(title="May I?"))
         await chat.alert(tx, agent, AlertFields(title="Disk full"))
+        allowed = replace(asked, kind="permission", always_allow=True)
+        await rules.keep(tx, allowed, person.user.email)
+        (rule,) = await rules.list_rules(tx, person.user, agent.id)
+        signed_in = await sessions.open_session(tx, person.user, "Firefox")
         return {
             "agent_id": agent.id,
             "task_id": task.id,
@@ -136,6 +140,8 @@ async def furnish(nod: Nod, person: Person) -> dict[str, str]:
             "image_id": message.image_id or "",
             "decision_id": asked.id,
             "target_id": target.id,
+            "rule_id": rule.id,
+            "session_id": signed_in.session.id,
         }
 
     return await nod.store.write(make)

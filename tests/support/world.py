@@ -1,6 +1,6 @@
 """A store with a person and an agent, for tests of the engine on real SQLite files."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -73,6 +73,19 @@ class World:
         return found
 
 
+def open_store(
+    folder: Path, clock: FakeClock, limits: Limits, on_commit: Callable[[Effects], None]
+) -> Store:
+    """The database in `folder`, not started yet."""
+    here = files("nod.store")
+    database = SqliteDatabase(
+        folder / "nod.db",
+        load_statements(here / "sql", "sqlite", fragments()),
+        load_migrations(here / "migrations"),
+    )
+    return Store(database, clock, limits, on_commit)
+
+
 @asynccontextmanager
 async def open_world(
     folder: Path, limits: Limits | None = None, clock: FakeClock | None = None, **agent: Any
@@ -80,14 +93,8 @@ async def open_world(
     """A world in `folder`, with one person in UTC and one agent; `agent` as create_agent takes."""
     clock = clock or FakeClock()
     limits = limits or Limits()
-    here = files("nod.store")
-    database = SqliteDatabase(
-        folder / "nod.db",
-        load_statements(here / "sql", "sqlite", fragments()),
-        load_migrations(here / "migrations"),
-    )
     collected: list[Effects] = []
-    store = Store(database, clock, limits, collected.append)
+    store = open_store(folder, clock, limits, collected.append)
     await store.start()
     vault = Vault(b"a key of thirty-two bytes, or so" * 2)
     guard = AddressGuard([ip_network("127.0.0.0/8")])

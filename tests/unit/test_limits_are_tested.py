@@ -17,6 +17,7 @@ PUSHES = "delivery/test_socket_delivery.py"
 FRAMES = "delivery/test_socket_frames.py"
 WEBHOOKS = "delivery/test_webhook_delivery.py"
 SENDER = "faults/test_webhook_faults.py"
+SESSIONS = "unit/actions/test_sessions_actions.py"
 ACCOUNTS = "unit/actions/test_accounts_actions.py"
 RUNS = "api/test_agent_runs.py"
 TASKS = "api/test_agent_tasks.py"
@@ -64,6 +65,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "password_min_chars": (ACCOUNTS, "test_a_password_has_a_length"),
     "password_chars": (ACCOUNTS, "test_a_password_has_a_length"),
     "login_attempts": (ACCOUNTS, "login_attempts"),
+    "login_attempts_address": (ACCOUNTS, "login_attempts_address"),
     # runs
     "timeout_s": (TASKS, '"timeout_s": 3600'),
     "timeout_max_s": (EDGES, "timeout_max_s"),
@@ -109,6 +111,13 @@ TESTED: dict[str, tuple[str, str]] = {
     "decision_expires_s": (EDGES, "decision_expires_s"),
     "decision_expires_max_s": (EDGES, "decision_expires_max_s"),
     "token_s": (ACCOUNTS, "token_s"),
+    "undo_max_s": ("unit/actions/test_held_answers.py", "undo_max_s"),
+    "setup_link_s": ("unit/actions/test_setup_actions.py", "test_a_setup_link_works_for_a_day"),
+    "session_unused_s": (SESSIONS, "test_a_browser_unused_for_thirty_days_is_signed_out"),
+    "session_max_s": (SESSIONS, "test_a_browser_signs_in_again_after_ninety_days"),
+    "session_rotate_s": (SESSIONS, "test_the_cookie_changes_after_a_day_of_use"),
+    "session_overlap_s": (SESSIONS, "test_the_former_cookie_works_for_a_minute"),
+    "session_seen_s": (SESSIONS, "session_seen_s"),
     "notify_targets": (NOTIFICATIONS, "notify_targets"),
     "notify_parallel": (NOTIFIER, "notify_parallel"),
     "notify_timeout_s": ("unit/notify/test_push.py", "notify_timeout_s"),

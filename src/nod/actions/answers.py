@@ -161,7 +161,7 @@ async def _return(tx: Tx, decision: Decision, reason: str) -> None:
     await tx.chat.drop_answer(decision.id)
     open_again = _without_answer(decision)
     title = f"Your answer could not be carried out: {decision.title}"
-    text = f"{reason[:1].upper()}{reason[1:]}. The request waits for you again."
+    text = f"{reason}. The request waits for you again."
     await tx.chat.add_activity(
         decision.agent_id,
         "decision_returned",

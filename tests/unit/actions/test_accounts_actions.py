@@ -1,5 +1,6 @@
 """Accounts, logins and tokens."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jwt
@@ -90,6 +91,25 @@ async def test_attempts_made_at_once_are_counted_before_any_is_checked(tmp_path:
             await world.store.write(lambda tx: accounts.begin_login(tx, "ada@example.org"))
 
 
+async def test_one_password_tried_with_many_accounts_closes_the_address(tmp_path: Path) -> None:
+    async with open_world(tmp_path, Limits(login_attempts_address=2)) as world:
+        begin = accounts.begin_login
+        ada = await add(world, "ada@example.org")
+        for number in range(2):
+            await world.store.write(
+                lambda tx, n=number: begin(tx, f"{n}@x", f"2001:db8::{n}")  # type: ignore[misc]
+            )
+        with pytest.raises(TooMany, match="from your address") as refused:
+            await world.store.write(lambda tx: begin(tx, "ada@example.org", "2001:db8::ffff"))
+        assert refused.value.retry_after == 15 * 60
+        elsewhere = await world.store.write(lambda tx: begin(tx, ada.email, "192.0.2.1"))
+        unknown = await world.store.write(lambda tx: begin(tx, ada.email, None))
+        assert elsewhere == unknown == ada
+        world.clock.advance(15 * 60)
+        again = await world.store.write(lambda tx: begin(tx, ada.email, "2001:db8::1"))
+        assert again == ada
+
+
 async def test_a_login_that_succeeds_takes_back_the_failures_before_it(tmp_path: Path) -> None:
     async with open_world(tmp_path, Limits(login_attempts=2)) as world:
         await add(world, "ada@example.org")
@@ -142,6 +162,16 @@ def test_a_token_names_its_person_until_it_ends() -> None:
     assert accounts.read_token(token, KEY, ends - 1) == ("usr_1", MONDAY_9)
     with pytest.raises(NotAuthenticated, match="expired"):
         accounts.read_token(token, KEY, ends)
+
+
+def test_a_token_ends_with_its_account_and_with_what_ends_all_tokens() -> None:
+    user = User("usr_1", "a@b", "", "", "UTC", 0)
+    known = accounts.Token("usr_1", MONDAY_9)
+    assert accounts.check_token(known, replace(user, tokens_from=MONDAY_9)) is not None
+    with pytest.raises(NotAuthenticated, match="has been ended"):
+        accounts.check_token(known, replace(user, tokens_from=MONDAY_9 + 1))
+    with pytest.raises(NotAuthenticated, match="is gone"):
+        accounts.check_token(known, None)
 
 
 def _forged(algorithm: str, key: bytes, **claims: object) -> str:
