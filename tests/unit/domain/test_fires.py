@@ -160,6 +160,12 @@ def test_a_fire_past_its_use_does_not_run_and_the_person_is_asked_about_it() -> 
     assert found == Due((PlannedFire(TEN, reason),), None, None, TEN + DAY, TEN)
 
 
+def test_a_time_of_day_ends_usefulness_in_the_tasks_zone() -> None:
+    brief = make_task(schedule="0 11 * * *", useful_until="11:20", timezone="Europe/Berlin")
+    assert due(brief, TEN + 20 * MINUTE - 1).still_wanted is None
+    assert due(brief, TEN + 20 * MINUTE).still_wanted == TEN
+
+
 def test_of_several_fires_past_their_use_the_person_is_asked_about_the_newest() -> None:
     brief = task(useful_until="5m", catch_up="all")
     found = due(brief, TEN + HOUR + 5 * MINUTE)

@@ -168,6 +168,18 @@ CLOCK_NOTES = {
             " the 02:00 and 02:30 fires happen once."
         ),
     ),
+    "as many times as are listed": (
+        "*/15 2 * * *",
+        "Europe/Berlin",
+        (
+            "On 2025-03-30 the clock skips 02:00 to 03:00 in Europe/Berlin;"
+            " the 02:00, 02:15, 02:30 and 02:45 fires do not happen."
+        ),
+        (
+            "On 2025-10-26 the clock repeats 02:00 to 03:00 in Europe/Berlin;"
+            " the 02:00, 02:15, 02:30 and 02:45 fires happen twice."
+        ),
+    ),
     "a wildcard minute": (
         "*/10 2 * * *",
         "Europe/Berlin",
