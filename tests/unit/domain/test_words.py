@@ -55,6 +55,7 @@ def at(text: str) -> Instant:
         ("30 9 3,13,23 * *", "On the 3rd, 13th and 23rd of every month at 09:30"),
         ("0 9 2,L * *", "On the 2nd and last day of every month at 09:00"),
         ("0 9 LW * *", "On the last weekday of every month at 09:00"),
+        ("0 9 L,LW * *", "On the last day and last weekday of every month at 09:00"),
         ("0 9 L 6,12 *", "On the last day of June and December at 09:00"),
         ("0 18 24,26 12 *", "Every year on 24 and 26 December at 18:00"),
         ("0 9 * * 1#1,1#3,1L", "On the first, third and last Monday of every month at 09:00"),
