@@ -307,4 +307,55 @@ async def test_an_event_that_expires_never_is_replayed_as_one(
 
 async def test_an_event_of_nobody_is_not_found(nod: InProcess, ada: Credentials) -> None:
     with pytest.raises(NotFound, match="evt_0"):
-        await nod.nod.store.write(lambda tx: attempts.acknowledge_polled(tx, ada.agent, "evt_0"))
+        await nod.nod.store.write(lambda tx: attempts.acknowledge(tx, ada.agent, "evt_0"))
+
+
+# polled and acknowledged elsewhere
+
+
+async def test_a_polled_event_is_acknowledged_by_a_socket_too(
+    nod: InProcess, ada: Credentials, http: httpx.AsyncClient
+) -> None:
+    event_task = await nod.add_task(ada, "event")
+    run_id = await call(nod, event_task)
+    await listed(http, "/tasks/triggers/pending")
+    event = await nod.event(run_id)
+    assert event.state == "polled"
+    async with nod.peer(ada) as peer:
+        await peer.send(type="ack", event_id=event.id)
+        assert await peer.is_quiet()
+    settled = await nod.event(run_id)
+    assert (settled.state, settled.channel) == ("acknowledged", "poll")
+    assert (await nod.run(run_id)).delivery == "polled"
+
+
+async def test_an_event_polled_while_it_is_on_a_socket_is_settled_by_the_ack(
+    nod: InProcess, ada: Credentials, http: httpx.AsyncClient
+) -> None:
+    event_task = await nod.add_task(ada, "event")
+    async with nod.peer(ada) as peer:
+        run_id = await call(nod, event_task)
+        event = await peer.event()
+        await listed(http, "/tasks/triggers/pending")
+        assert (await nod.event(run_id)).state == "polled"
+        await peer.ack(event)
+        await until(lambda: is_settled(nod, run_id))
+        await peer.ack(event)
+        assert await peer.is_quiet()
+
+
+async def is_settled(nod: InProcess, run_id: str) -> bool:
+    return (await nod.event(run_id)).state == "acknowledged"
+
+
+async def test_an_ack_on_an_older_connection_counts(nod: InProcess, ada: Credentials) -> None:
+    async with nod.peer(ada) as older:
+        (run_id,) = await nod.fire(await nod.add_task(ada))
+        event = await older.event()
+        async with nod.peer(ada) as newer:
+            await newer.event()
+            await older.ack(event)
+            assert await older.is_quiet()
+            settled = await nod.event(run_id)
+            assert (settled.state, settled.channel) == ("acknowledged", "websocket")
+            assert (await nod.run(run_id)).delivery == "delivered"

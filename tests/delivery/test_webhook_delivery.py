@@ -54,6 +54,33 @@ async def kinds_told(nod: InProcess, who: Credentials) -> list[str]:
     return [each.kind for each in reversed(found) if each.kind.startswith("webhook_")]
 
 
+# one that cannot be written down
+
+
+async def test_an_attempt_that_cannot_be_written_down_holds_up_no_other(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with hooked(tmp_path, clock=clock) as (nod, hook, _ada, task):
+        hook.release.clear()
+        bad, good, last = await nod.fire(task, 3)
+        event = await nod.event(bad)
+        with sqlite3.connect(nod.nod.settings.database_path) as raw:
+            raw.execute(
+                f"CREATE TRIGGER refuse BEFORE UPDATE ON events WHEN old.id = '{event.id}'"
+                " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+            )
+        hook.release.set()
+        for run_id in (good, last):
+            assert (await nod.until_settled(run_id)).state == "acknowledged"
+        (more,) = await nod.fire(task)
+        assert (await nod.until_settled(more)).state == "acknowledged"
+        assert hook.ids().count(event.id) == 1
+        raw.execute("DROP TRIGGER refuse")
+        raw.close()
+        clock.advance(60)
+        assert (await nod.until_settled(bad)).state == "acknowledged"
+        assert hook.ids().count(event.id) == 2
+
+
 # one attempt
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.sockets import Framed, Push, Socket, Sockets
 from nod.delivery.webhook import Answer, WebhookSender
 from nod.domain.model import Event, Task
+from nod.engine import deliver as delivering
+from nod.engine.aside import Aside
 from nod.engine.attempts import Attempt, record_attempt, replay
 from nod.engine.deliver import Deliverer
 from nod.engine.fire import run_now
@@ -58,8 +61,11 @@ async def sent(socket: Socket) -> Push:
 @pytest.fixture
 async def delivery(world: World) -> AsyncIterator[Delivery]:
     sender = WebhookSender(AddressGuard(()), world.limits, world.clock)
-    webhooks = Webhooks(world.store, sender, world.vault, world.clock, world.limits)
-    deliverer = Deliverer(world.store, Sockets(), webhooks, world.clock, world.limits, Rush())
+    aside = Aside("event", world.clock, lambda _: None)
+    webhooks = Webhooks(world.store, sender, world.vault, world.clock, world.limits, aside)
+    deliverer = Deliverer(
+        world.store, Sockets(), webhooks, world.clock, world.limits, Rush(), aside
+    )
     before = world.store.on_commit
 
     def committed(effects: Effects) -> None:
@@ -120,6 +126,50 @@ async def test_one_acknowledgement_that_cannot_be_stored_holds_up_no_other(
     await until(lambda: not delivery.deliverer._unwritten)
     delivery.deliverer.acknowledged(socket, event.id)
     await until(lambda: is_in(delivery, event, "acknowledged"))
+
+
+async def test_one_acknowledgement_that_cannot_be_stored_is_not_asked_for_again_at_once(
+    delivery: Delivery, task: Task, tmp_path: Path
+) -> None:
+    world, deliverer = delivery.world, delivery.deliverer
+    bad, good = await delivery.event(task), await delivery.event(task)
+    with sqlite3.connect(tmp_path / "nod.db") as raw:
+        raw.execute(
+            f"CREATE TRIGGER refuse BEFORE UPDATE ON events WHEN old.id = '{bad.id}'"
+            " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        )
+    socket = delivery.open()
+    for _ in range(2):
+        deliverer.acknowledged(socket, (await sent(socket)).event.id)
+    await until(lambda: is_in(delivery, good, "acknowledged"))
+    assert await delivery.state(bad) == "pending"
+    deliverer.closed(socket)
+    socket = delivery.open()
+    await until(lambda: not socket.syncing)
+    assert await deliverer.look() == world.clock.now() + 60_000
+    assert socket.frames.empty()
+    raw.execute("DROP TRIGGER refuse")
+    raw.close()
+    world.clock.advance(60)
+    assert await deliverer.look() is None
+    deliverer.acknowledged(socket, (await sent(socket)).event.id)
+    await until(lambda: is_in(delivery, bad, "acknowledged"))
+
+
+async def test_a_socket_whose_events_cannot_be_read_is_tried_again(
+    delivery: Delivery, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "_AFTER_ERROR_S", 0.05)
+    event = await delivery.event(task)
+    with sqlite3.connect(tmp_path / "nod.db") as raw:
+        raw.execute("ALTER TABLE run_payloads RENAME TO elsewhere")
+    with capture_logs() as lines:
+        socket = delivery.open()
+        await until(lambda: lines)
+    assert lines[0]["event"] == "a socket's events cannot be read"
+    raw.execute("ALTER TABLE elsewhere RENAME TO run_payloads")
+    raw.close()
+    assert (await sent(socket)).event.id == event.id
 
 
 async def test_an_event_whose_time_comes_is_pushed_by_the_next_look(

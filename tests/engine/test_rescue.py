@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from nod.actions import answers
 from nod.actions import decisions as asking
 from nod.domain.decisions import Answer
 from nod.domain.instant import HOUR, SECOND
@@ -127,7 +128,7 @@ async def test_a_run_that_nobody_took_while_it_was_useful_is_skipped_and_asked_a
     (card,) = await decisions(world)
     assert (card.kind, card.title) == ("still_wanted", "Report: still want it?")
     await world.store.write(
-        lambda tx: asking.resolve(tx, world.vault, world.owner, card.id, Answer("approved"))
+        lambda tx: answers.resolve(tx, world.vault, world.owner, card.id, Answer("approved"))
     )
     again = await newest(world, task)
     assert (again.trigger, again.status) == ("manual", "pending")

@@ -1,6 +1,7 @@
 """The agent's WebSocket, `/ws/agent/{agent_id}`, as plain ASGI: it carries most of the traffic."""
 
 import asyncio
+import contextlib
 from typing import Any, Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from nod.app import Nod
 from nod.delivery.sockets import Framed, HangUp, Socket
 from nod.domain.errors import NodError, NotAuthenticated, NotFound, TooLarge
 from nod.domain.model import Agent, Channel
+from nod.engine.attempts import acknowledge
 from nod.store.effects import Fact
 from nod.store.people import Seen
 from nod.store.store import Tx, Work
@@ -176,13 +178,21 @@ class AgentSockets:
         if named.type == "ping":
             socket.frames.put_nowait('{"type":"pong"}')
         elif named.type == "ack":
-            ack = msgspec.json.decode(raw, type=_Ack)
-            self._nod.deliverer.acknowledged(socket, ack.event_id)
+            await self._acknowledged(agent, socket, msgspec.json.decode(raw, type=_Ack).event_id)
         else:
             via: Channel = "poll"
             if named.task_run_id is not None:
                 via = self._nod.deliverer.named(agent.id, named.task_run_id)
             await handle(SOCKET, self._nod, agent, named, raw, via)
+
+    async def _acknowledged(self, agent: Agent, socket: Socket, event_id: str) -> None:
+        """The agent has an event: by this socket, by an older one, or by polling."""
+        if self._nod.deliverer.acknowledged(socket, event_id):
+            return
+        with contextlib.suppress(NotFound):
+            await self._nod.store.write(
+                lambda tx: acknowledge(tx, agent, event_id, via="websocket")
+            )
 
     async def _run_status(self, agent: Agent, run_id: str) -> dict[str, str]:
         """Which run an error is about and how it stands, so that a worker knows when to stop."""

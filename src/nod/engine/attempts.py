@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from nod.delivery.webhook import Answer
 from nod.domain.errors import Conflict, NotFound
 from nod.domain.instant import SECOND, Instant
-from nod.domain.model import Agent, Channel, Delivery, Event, new_id
+from nod.domain.model import Agent, Channel, Delivery, Event, RunDelivery, new_id
 from nod.domain.policy import retry_after_s, webhook_delay_s
-from nod.domain.states import next_event_state
+from nod.domain.states import EventState, next_event_state
 from nod.domain.words import duration_words
+from nod.engine import notify
 from nod.engine.outbox import announce
 from nod.store.effects import Outgoing
 from nod.store.events import Settled
@@ -32,8 +33,9 @@ async def record_pushes(tx: Tx, pushes: Sequence[Pushed]) -> None:
     acknowledged = [push for push in pushes if push.error is None]
     await tx.events.settle(
         [
-            Settled("acknowledged", "websocket", push.at, None, push.event.id, push.event.state)
+            Settled("acknowledged", "websocket", push.at, None, push.event.id, state)
             for push in acknowledged
+            for state in _states_since(push.event)
         ]
     )
     await tx.runs.mark_delivered(
@@ -42,6 +44,11 @@ async def record_pushes(tx: Tx, pushes: Sequence[Pushed]) -> None:
     await tx.events.insert_deliveries([_socket_attempt(push) for push in pushes])
     for push in acknowledged:
         _delivered_fact(tx, push.event, "websocket", push.latency_ms)
+
+
+def _states_since(event: Event) -> set[EventState]:
+    """Where an event may stand that was pushed: a trigger's may have been polled meanwhile."""
+    return {event.state, "polled"} if event.type == "task_trigger" else {event.state}
 
 
 def _socket_attempt(push: Pushed) -> Delivery:
@@ -204,7 +211,8 @@ async def _disable(tx: Tx, agent: Agent, since: Instant, why: str) -> None:
 
 async def _tell(tx: Tx, agent: Agent, kind: str, title: str, text: str) -> None:
     await tx.chat.add_activity(agent.id, kind, title, text, None, None, tx.now)
-    await tx.chat.add_notice(agent.id, f"{title}. {text}".strip(), tx.now)
+    said = await tx.chat.add_notice(agent.id, f"{title}. {text}".strip(), tx.now)
+    await notify.agent_health(tx, agent, title, text, said)
     tx.effects.fact(kind, agent_id=agent.id, reason=text)
 
 
@@ -231,18 +239,20 @@ async def hand_out_triggers(tx: Tx, agent: Agent) -> list[Outgoing]:
     return found
 
 
-async def acknowledge_polled(tx: Tx, agent: Agent, event_id: str) -> Event:
-    """The agent acknowledges an event it read from the feed. Again is no error."""
+async def acknowledge(tx: Tx, agent: Agent, event_id: str, via: Channel = "poll") -> Event:
+    """The agent acknowledges an event that it has, by polling or by `via`. Again is no error."""
     event = await tx.events.get(event_id)
     if event is None or event.agent_id != agent.id:
         raise NotFound(f"there is no event {event_id[:64]} of this agent")
     if event.state in ("acknowledged", "dead"):
         return event
     state = next_event_state("acknowledge", event.state)
-    await tx.events.settle([Settled(state, "poll", tx.now, None, event.id, event.state)])
+    channel: Channel = "poll" if event.state == "polled" else via
+    await tx.events.settle([Settled(state, channel, tx.now, None, event.id, event.state)])
     if event.run_id is not None:
-        await tx.runs.mark_delivered([_delivered(tx, event, tx.now)._replace(delivery="polled")])
-    _delivered_fact(tx, event, "poll", 0)
+        how: RunDelivery = "polled" if channel == "poll" else "delivered"
+        await tx.runs.mark_delivered([_delivered(tx, event, tx.now)._replace(delivery=how)])
+    _delivered_fact(tx, event, channel, 0)
     return replace(event, state=state)
 
 

@@ -18,6 +18,7 @@ from nod.domain.errors import NodError
 from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Channel, Event
+from nod.engine.aside import Aside
 from nod.engine.attempts import Pushed, record_pushes
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
@@ -27,6 +28,7 @@ from nod.store.store import Store, Tx
 _log = structlog.get_logger("nod.deliver")
 _PAGE = 200
 _AGAIN_S = 1.0
+_AFTER_ERROR_S = 60.0
 
 
 class Deliverer:
@@ -40,13 +42,17 @@ class Deliverer:
         clock: Clock,
         limits: Limits,
         rush: Rush,
+        aside: Aside,
     ) -> None:
+        """`aside` is the one of `webhooks`: events that cannot be handled, by either channel."""
         self._store = store
         self._sockets = sockets
         self._webhooks = webhooks
         self._clock = clock
         self._limits = limits
         self._rush = rush
+        self._aside = aside
+        self._troubled: set[str] = set()  # agents with an event that was set aside
         self._looked_at: Instant = 0
         self._unwritten: dict[str, Pushed] = {}
         self._reached: set[str] = set()  # runs of which that is about to be written
@@ -88,9 +94,11 @@ class Deliverer:
         self._look_for_socket(socket.agent_id)
         self._webhooks.wake(socket.agent_id)
 
-    def acknowledged(self, socket: Socket, event_id: str) -> None:
-        """The agent has acknowledged an event."""
-        self._delivered(socket, socket.acknowledge(event_id))
+    def acknowledged(self, socket: Socket, event_id: str) -> bool:
+        """The agent has acknowledged an event; False when it was not on its way on this socket."""
+        pushes = socket.acknowledge(event_id)
+        self._delivered(socket, pushes)
+        return bool(pushes) or self._is_written_soon(event_id)
 
     def named(self, agent_id: str, run_id: str) -> Channel:
         """The agent has named a run; returns the channel by which the run reached it."""
@@ -109,11 +117,15 @@ class Deliverer:
 
         agents, next_at = await self._store.read(due)
         self._looked_at = now
+        agents |= self._troubled
+        aside_at = self._aside.next_at()
+        if aside_at is None:
+            self._troubled.clear()
         for agent_id in agents:
             self._webhooks.wake(agent_id)
             self._look_for_socket(agent_id)
         self.on_due(agents)
-        return next_at
+        return min((each for each in (next_at, aside_at) if each is not None), default=None)
 
     async def close(self) -> None:
         """Write down what was acknowledged, and stop. The rest stays in the outbox."""
@@ -196,12 +208,18 @@ class Deliverer:
             self._writing = None
 
     async def _store_pushes(self, batch: list[Pushed]) -> None:
+        """Store them together, or one by one. What cannot be stored goes out again later."""
         try:
             await self._store.write(partial(_record, batch))
         except NodError:
             raise
-        except Exception:  # noqa: BLE001 - one that cannot be stored must not hold up all others
-            _log.exception("acknowledgements cannot be stored; their events will go out again")
+        except Exception as error:  # noqa: BLE001 - one must not hold up all others
+            if len(batch) == 1:
+                self._troubled.add(batch[0].event.agent_id)
+                self._aside.put(batch[0].event.id, error)
+                return
+            for push in batch:
+                await self._store_pushes([push])
 
     def _is_written(self, push: Pushed) -> None:
         event = push.event
@@ -236,17 +254,24 @@ class Deliverer:
                 if not await self._push_waiting(socket):
                     socket.behind = True
         except NodError as error:
-            socket.behind = True
             _log.warning("a socket waits for its events", reason=error.detail)
-            asyncio.get_running_loop().call_later(_AGAIN_S, self._catch_up, socket)
+            self._catch_up_later(socket, _AGAIN_S)
+        except Exception:  # noqa: BLE001 - the socket goes on, whatever one read runs into
+            _log.exception("a socket's events cannot be read", agent_id=socket.agent_id)
+            self._catch_up_later(socket, _AFTER_ERROR_S)
         finally:
             socket.syncing = False
+
+    def _catch_up_later(self, socket: Socket, wait_s: float) -> None:
+        socket.behind = True
+        asyncio.get_running_loop().call_later(wait_s, self._catch_up, socket)
 
     async def _push_waiting(self, socket: Socket) -> bool:
         """Push the agent's undelivered events; False when the socket is full before the end."""
         while True:
             # What is settled from here on, the page may still show as undelivered.
             socket.settled.clear()
+            aside = self._aside.waiting()
             page = await self._store.read(
                 partial(self._undelivered, socket.agent_id, socket.read_to)
             )
@@ -255,7 +280,7 @@ class Deliverer:
                     return True
                 if socket.full:
                     return False
-                if not self._known(socket, outgoing.event):
+                if outgoing.event.id not in aside and not self._known(socket, outgoing.event):
                     socket.push(outgoing)
                 socket.read_to = outgoing.event.seq
             if len(page) < _PAGE:

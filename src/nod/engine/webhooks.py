@@ -20,6 +20,7 @@ from nod.domain.errors import NodError, Unavailable
 from nod.domain.instant import SECOND
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Event, new_id
+from nod.engine.aside import Aside
 from nod.engine.attempts import Attempt, record_attempt
 from nod.secrets import Vault
 from nod.store.effects import Outgoing
@@ -48,10 +49,10 @@ class _Pump:
         self.sending[task] = event
         task.add_done_callback(lambda _: self.woken.set())
 
-    def take_ended(self) -> list[tuple[Event, bool]]:
-        """The events whose attempt has ended, and whether it succeeded."""
+    def take_ended(self) -> list[tuple[Event, asyncio.Task[bool]]]:
+        """The events whose attempt has ended, and the attempt."""
         ended = [task for task in self.sending if task.done()]
-        return [(self.sending.pop(task), task.result()) for task in ended]
+        return [(self.sending.pop(task), task) for task in ended]
 
     async def give_up(self) -> None:
         for task in self.sending:
@@ -67,13 +68,20 @@ class Webhooks:
     """
 
     def __init__(
-        self, store: Store, sender: WebhookSender, vault: Vault, clock: Clock, limits: Limits
+        self,
+        store: Store,
+        sender: WebhookSender,
+        vault: Vault,
+        clock: Clock,
+        limits: Limits,
+        aside: Aside,
     ) -> None:
         self._store = store
         self._sender = sender
         self._vault = vault
         self._clock = clock
         self._limits = limits
+        self._aside = aside
         self._pumps: dict[str, _Pump] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_ended: Callable[[Event, bool], None] = lambda _event, _delivered: None
@@ -119,8 +127,8 @@ class Webhooks:
         while True:
             pump.woken.clear()
             # Before the outbox is read: what it says of these is old otherwise.
-            for event, delivered in pump.take_ended():
-                self.on_ended(event, delivered)
+            for event, attempt in pump.take_ended():
+                self._ended(event, attempt)
             if len(pump.sending) < self._limits.webhook_parallel:
                 for agent, outgoing in await self._due(agent_id, pump):
                     pump.begin(self._attempt(agent, outgoing), outgoing.event)
@@ -128,19 +136,31 @@ class Webhooks:
                 return
             await pump.woken.wait()
 
+    def _ended(self, event: Event, attempt: asyncio.Task[bool]) -> None:
+        """An attempt is over. One that could not be made or written down holds up no other."""
+        error = attempt.exception()
+        if error is not None:
+            self._aside.put(event.id, error)
+        self.on_ended(event, error is None and attempt.result())
+
     async def _due(self, agent_id: str, pump: _Pump) -> list[tuple[Agent, Outgoing]]:
         """What can be sent now, as far as there is room beside what is being sent."""
+        aside = self._aside.waiting()
 
         async def look(tx: Tx) -> list[tuple[Agent, Outgoing]]:
             agent = await tx.people.agent(agent_id)
             if agent is None or agent.webhook_url is None or agent.webhook_disabled is not None:
                 return []
-            limit = self._limits.webhook_parallel + len(pump.sending)
+            limit = self._limits.webhook_parallel + len(pump.sending) + len(aside)
             return [(agent, each) for each in await tx.events.due_attempts(agent_id, tx.now, limit)]
 
         due = await self._store.read(look)
         fresh = [
-            each for each in due if not pump.holds(each[1].event) and self.may_send(each[1].event)
+            each
+            for each in due
+            if each[1].event.id not in aside
+            and not pump.holds(each[1].event)
+            and self.may_send(each[1].event)
         ]
         return fresh[: self._limits.webhook_parallel - len(pump.sending)]
 
