@@ -55,6 +55,7 @@ async def test_a_task_has_every_default_of_the_contract(
         "spread_s": 0,
         "verify": "none",
         "created_by": "agent",
+        "notify": "always",
     }
     assert {name: made[name] for name in expected} == expected
     assert made["next_run_at"].endswith("T09:00:00Z")
