@@ -8,6 +8,7 @@ from nod.actions.act import buttons
 from nod.actions.answers import held_answers
 from nod.actions.decisions import DUE_DECISIONS
 from nod.actions.heartbeats import Heartbeats
+from nod.bus.live import Live
 from nod.bus.local import Changes
 from nod.clock import Clock, SystemClock
 from nod.config import Settings
@@ -55,6 +56,7 @@ class Nod:
         database = open_database(settings, exclusive=True)
         self.store = Store(database, self.clock, self.limits, self._committed)
         self.changes = Changes()
+        self.live = Live(self.clock.now())
         self.sockets = Sockets()
         self.heartbeats = Heartbeats(self.store, self.clock, self.limits)
         self._rush = Rush()
@@ -119,6 +121,7 @@ class Nod:
         """The process is about to end: nobody is kept waiting, nobody new is let in."""
         self.draining.set()
         self.changes.release()
+        self.live.close()
 
     async def stop(self) -> None:
         """Stop the stages, then delivery, then the database. What is not delivered is stored."""
@@ -143,4 +146,5 @@ class Nod:
             if fact.name == "run_ended":
                 self.heartbeats.forget_run(fact.fields["agent_id"], fact.fields["run_id"])
         self.changes.notify(effects.changed)
+        self.live.record((fact.fields for fact in effects.facts), self.clock.now())
         self.telemetry.record(effects.facts)

@@ -23,6 +23,7 @@ from nod.app import Nod
 from nod.config import Settings
 from nod.delivery.sockets import Socket
 from nod.domain.errors import Unavailable
+from nod.web import live, pages
 
 # Above the limit of a frame: one that is somewhat too large is answered, not cut off.
 _FRAMES_READ = 2
@@ -35,12 +36,14 @@ class Doors:
 
     def __init__(self, nod: Nod) -> None:
         self._sockets = AgentSockets(nod)
+        self._live = live.LiveStreams(nod)
         self.http = Litestar(
             route_handlers=[
                 *agent.routes(nod.limits),
                 *hooks.routes,
                 *health.routes,
                 *user.routes(nod.limits),
+                *pages.routes(nod.limits),
             ],
             state=State({"nod": nod}),
             dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
@@ -53,6 +56,8 @@ class Doors:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"].startswith(PATH):
             await self._sockets(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == live.PATH:
+            await self._live(scope, receive, send)
         else:
             if scope.get("method") == "HEAD":
                 # Whatever can be got can be asked for without its body (RFC 9110, 9.3.2), which the

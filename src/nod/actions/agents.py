@@ -88,7 +88,7 @@ async def create_agent(
     await tx.people.insert_agent(agent)
     conversation = Conversation(new_id("conv", tx.now), agent.id, agent.name, tx.now)
     await tx.chat.insert_conversation(conversation)
-    tx.effects.fact("agent_created", agent_id=agent.id)
+    tx.effects.fact("agent_created", agent_id=agent.id, user_id=owner.id)
     return Credentials(agent, secret, webhook_secret(key))
 
 

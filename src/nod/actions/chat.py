@@ -24,6 +24,7 @@ from nod.domain.model import (
     new_id,
 )
 from nod.domain.states import run_can
+from nod.engine import notify
 from nod.engine.outbox import make_event, put
 from nod.engine.settle import get_own, sign_of_life
 from nod.store.chat import NEWEST, Report, make_message
@@ -105,6 +106,7 @@ async def agent_message(
         message = await tx.chat.add_message(
             make_message(tx.now, where, "agent", kind, text, report)
         )
+        await notify.agent_message(tx, agent, message)
     else:
         # Every text is kept for the run's deliverable; the bubble shows the last.
         await tx.chat.add_message(
@@ -221,6 +223,13 @@ async def get_conversation(tx: Tx, user: User, conversation_id: str) -> Conversa
     return where
 
 
+async def mark_read(tx: Tx, user: User, conversation_id: str, seq: int) -> None:
+    """The person has read up to the message with this seq. Raises NotFound."""
+    where = await get_conversation(tx, user, conversation_id)
+    if await tx.chat.mark_read(where.id, seq):
+        tx.effects.fact("read", conversation_id=where.id, user_id=user.id)
+
+
 # what an agent may name
 
 
@@ -311,6 +320,7 @@ async def alert(tx: Tx, agent: Agent, fields: AlertFields, via: Channel = "poll"
     )
     task_id, run_id = (None, None) if run is None else (run.task_id, run.id)
     await tx.chat.add_activity(agent.id, "alert", title, text, task_id, run_id, tx.now)
+    await notify.alert(tx, agent, title, text, run_id)
     tx.effects.fact("alert", agent_id=agent.id, run_id=run_id, title=title)
 
 

@@ -145,6 +145,18 @@ class Chat:
         )
         return [Message(*each) for each in found]
 
+    async def unread(self, conversation: Conversation, most: int) -> int:
+        """How many messages the person has not read and has not written, up to `most`."""
+        found = await self._db.one(
+            "unread", conversation_id=conversation.id, read_seq=conversation.read_seq, most=most
+        )
+        return 0 if found is None else int(found[0])
+
+    async def mark_read(self, conversation_id: str, seq: int) -> bool:
+        """The person has read up to this message. False: they had already."""
+        changed = await self._db.run("mark_read", conversation_id=conversation_id, seq=seq)
+        return changed == 1
+
     async def texts_of_run(self, run_id: str) -> list[str]:
         """What the agent wrote in messages that named the run, the oldest first."""
         return [each[0] for each in await self._db.all("texts_of_run", run_id=run_id)]
@@ -209,6 +221,11 @@ class Chat:
         """How many questions of the agent wait, and when the next of them expires."""
         found = await self._db.one("count_open_decisions", agent_id=agent_id)
         return (0, None) if found is None else (found[0], found[1])
+
+    async def count_waiting(self, owner_id: str) -> int:
+        """How many questions wait for the person. One whose answer is held does not."""
+        found = await self._db.one("count_waiting", owner_id=owner_id)
+        return 0 if found is None else int(found[0])
 
     async def decisions_of(
         self, owner_id: str, status: str | None, limit: int, before: str = LAST_ID

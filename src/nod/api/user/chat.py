@@ -23,7 +23,7 @@ from nod.domain.model import User
 from nod.store.chat import NEWEST
 
 # A picture is somebody's upload: it is shown as what its bytes are and may do nothing.
-_PICTURE = {
+PICTURE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -101,7 +101,7 @@ class Images(Controller):
         else:
             agent = caller
             image = await nod.store.read(lambda tx: chat.image_for_agent(tx, agent, image_id))
-        return Response(image.data, media_type=image.media_type, headers=_PICTURE)
+        return Response(image.data, media_type=image.media_type, headers=PICTURE_HEADERS)
 
 
 class ActivityLog(Controller):

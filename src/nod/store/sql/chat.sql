@@ -141,3 +141,20 @@ LIMIT :limit
 -- name: sweep_activity
 DELETE FROM activity WHERE seq IN (
   SELECT seq FROM activity WHERE created_at <= :before ORDER BY seq LIMIT :limit)
+
+-- name: count_waiting
+-- How many questions wait for the person; an answer that is held counts as given.
+SELECT count(*) FROM agents a JOIN decisions d ON d.agent_id = a.id
+WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL
+  AND d.status = 'pending' AND d.held_until IS NULL
+
+-- name: unread
+-- At most so many as are counted, so that a long absence costs no more than a short one.
+SELECT count(*) FROM (
+  SELECT 1 FROM messages
+  WHERE conversation_id = :conversation_id AND seq > :read_seq AND author <> 'user'
+    AND NOT (kind = 'text' AND run_id IS NOT NULL)
+  LIMIT :most) AS counted
+
+-- name: mark_read
+UPDATE conversations SET read_seq = :seq WHERE id = :conversation_id AND read_seq < :seq

@@ -1,0 +1,1 @@
+"""The app: pages for people, rendered by the server and kept live by hints."""

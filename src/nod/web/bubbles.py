@@ -1,0 +1,65 @@
+"""Messages as bubbles: each with the run, the request or the words it belongs to."""
+
+from dataclasses import dataclass
+
+from nod.domain.model import Conversation, Decision, Event, Message, Run, Task
+from nod.store.chat import NEWEST
+from nod.store.store import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """One message and what stands behind it."""
+
+    message: Message
+    run: Run | None  # of a task's bubble
+    task: Task | None
+    decision: Decision | None  # of a request's card
+    reply_to: Message | None
+    event: Event | None  # by which a person's message goes to the agent
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some messages in a row, the oldest first, and where the ones before them are."""
+
+    bubbles: tuple[Bubble, ...]
+    more: bool  # there are older ones
+
+    @property
+    def first_seq(self) -> int:
+        return self.bubbles[0].message.seq if self.bubbles else 0
+
+    @property
+    def last_seq(self) -> int:
+        return self.bubbles[-1].message.seq if self.bubbles else 0
+
+    @property
+    def topics(self) -> str:
+        """The runs and requests whose changes change this block."""
+        found = [each.message.run_id or each.message.decision_id for each in self.bubbles]
+        return " ".join(each for each in found if each)
+
+
+async def load_block(
+    tx: Tx, where: Conversation, size: int, *, before: int = NEWEST, first: int = 0
+) -> Block:
+    """At most `size` messages below the seq `before`, none of them below `first`."""
+    found = await tx.chat.messages(where.id, size + 1, before)
+    wanted = [each for each in found[:size] if each.seq >= first]
+    bubbles = [await _bubble(tx, each) for each in reversed(wanted)]
+    return Block(tuple(bubbles), more=len(found) > size)
+
+
+async def _bubble(tx: Tx, message: Message) -> Bubble:
+    run = task = decision = reply_to = event = None
+    if message.kind == "task" and message.run_id is not None:
+        run = await tx.runs.get(message.run_id)
+        task = None if run is None else await tx.tasks.get(run.task_id)
+    if message.decision_id is not None:
+        decision = await tx.chat.decision(message.decision_id)
+    if message.reply_to_id is not None:
+        reply_to = await tx.chat.message(message.reply_to_id)
+    if message.event_id is not None:
+        event = await tx.events.get(message.event_id)
+    return Bubble(message, run, task, decision, reply_to, event)

@@ -1,0 +1,139 @@
+"""A conversation: bubbles, the composer, and what keeps them up to date.
+
+The page shows the newest messages in the block `#newest`, which is asked for anew when anything of
+the agent changes. Blocks of older messages come as one scrolls up; each is asked for anew when one
+of its runs or decisions changes. So what a live update shows is what a reload shows.
+"""
+
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from nod.actions import chat
+from nod.actions.home import overviews
+from nod.api.user.chat import PICTURE_HEADERS
+from nod.domain.model import Agent, Conversation
+from nod.store.chat import NEWEST
+from nod.store.store import Tx
+from nod.web.bubbles import Block, load_block
+from nod.web.view import Viewer
+
+_PAGE = 40
+_MOST = 200  # beyond so many new messages the page is loaded anew
+
+
+async def find(tx: Tx, viewer: Viewer, conversation_id: str) -> tuple[Conversation, Agent]:
+    """The person's conversation and its agent. Raises NotFound."""
+    where = await chat.get_conversation(tx, viewer.user, conversation_id)
+    agent = await tx.people.agent(where.agent_id)
+    if agent is None:
+        raise LookupError(where.agent_id)
+    return where, agent
+
+
+async def chat_values(viewer: Viewer, conversation_id: str) -> dict[str, Any]:
+    """What the page of a conversation shows. What is shown is read from now on."""
+
+    async def look(tx: Tx) -> dict[str, Any]:
+        where, agent = await find(tx, viewer, conversation_id)
+        block = await load_block(tx, where, _PAGE)
+        agents = await overviews(tx, viewer.user)
+        return {
+            "conversation": where,
+            "agent": agent,
+            "block": block,
+            "first": block.first_seq,
+            "agents": agents,
+            "here": agent.id,
+            "sockets": viewer.nod.sockets,
+        }
+
+    values = await viewer.nod.store.read(look)
+    await mark_read(viewer, values["conversation"], values["block"])
+    return values
+
+
+async def mark_read(viewer: Viewer, where: Conversation, block: Block) -> None:
+    """Write how far the person has read, if that is further than before."""
+    if block.last_seq > where.read_seq:
+        await viewer.nod.store.write(
+            lambda tx: chat.mark_read(tx, viewer.user, where.id, block.last_seq)
+        )
+
+
+@get("/chats/{conversation_id:str}")
+async def conversation(
+    viewer: NamedDependency[Viewer], conversation_id: FromPath[str]
+) -> Response[bytes]:
+    """The conversation with its newest messages."""
+    return await viewer.page("chat/page.html", **await chat_values(viewer, conversation_id))
+
+
+@get("/chats/{conversation_id:str}/newest")
+async def newest(
+    viewer: NamedDependency[Viewer], conversation_id: FromPath[str], first: FromQuery[int] = 0
+) -> Response[bytes]:
+    """The block of the newest messages, from the one with the seq `first` on."""
+    return await _newest(viewer, conversation_id, first)
+
+
+async def _newest(viewer: Viewer, conversation_id: str, first: int) -> Response[bytes]:
+    async def look(tx: Tx) -> tuple[Conversation, Agent, Block]:
+        where, agent = await find(tx, viewer, conversation_id)
+        return where, agent, await load_block(tx, where, _MOST, first=first)
+
+    where, agent, block = await viewer.nod.store.read(look)
+    if len(block.bubbles) == _MOST:
+        return Response(b"", headers={"HX-Refresh": "true"})
+    await mark_read(viewer, where, block)
+    return viewer.fragment(
+        "chat/newest.html", conversation=where, agent=agent, block=block, first=first
+    )
+
+
+@get("/chats/{conversation_id:str}/older")
+async def older(
+    viewer: NamedDependency[Viewer],
+    conversation_id: FromPath[str],
+    before: FromQuery[int] = NEWEST,
+) -> Response[bytes]:
+    """A block of older messages, those with a seq below `before`."""
+
+    async def look(tx: Tx) -> tuple[Conversation, Agent, Block]:
+        where, agent = await find(tx, viewer, conversation_id)
+        return where, agent, await load_block(tx, where, _PAGE, before=before)
+
+    where, agent, block = await viewer.nod.store.read(look)
+    return viewer.fragment(
+        "chat/older.html", conversation=where, agent=agent, block=block, before=before
+    )
+
+
+@post("/chats/{conversation_id:str}/messages", status_code=200)
+async def say(
+    viewer: NamedDependency[Viewer], conversation_id: FromPath[str], first: FromQuery[int] = 0
+) -> Response[bytes]:
+    """Say something to the agent. The answer is the block of the newest messages."""
+    form = await viewer.request.form()
+    fields = chat.UserMessageFields(
+        text=str(form.get("text") or ""), reply_to_id=str(form.get("reply_to_id") or "") or None
+    )
+    url = viewer.nod.settings.public_url
+    await viewer.nod.store.write(
+        lambda tx: chat.user_message(tx, viewer.user, conversation_id, fields, url)
+    )
+    if viewer.part is None:
+        return viewer.go(f"/chats/{conversation_id}")
+    return await _newest(viewer, conversation_id, first)
+
+
+@get("/images/{image_id:str}", media_type="image/*")
+async def image(viewer: NamedDependency[Viewer], image_id: FromPath[str]) -> Response[bytes]:
+    """A picture of one of the person's conversations."""
+    found = await viewer.nod.store.read(lambda tx: chat.image_for_user(tx, viewer.user, image_id))
+    return Response(found.data, media_type=found.media_type, headers=PICTURE_HEADERS)
+
+
+routes = [conversation, newest, older, say, image]

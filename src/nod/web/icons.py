@@ -1,0 +1,35 @@
+"""The app's icons: lines on a grid of 24, drawn in the colour of the text beside them."""
+
+from markupsafe import Markup
+
+_PATHS = {
+    "chats": "M4 5h16v11H9l-5 4z",
+    "requests": "M5 12l5 5L20 7",
+    "plus": "M12 5v14M5 12h14",
+    "back": "M15 5l-7 7 7 7",
+    "next": "M9 5l7 7-7 7",
+    "close": "M6 6l12 12M18 6L6 18",
+    "send": "M12 20V5M6 11l6-6 6 6",
+    "copy": "M9 9h11v11H9zM5 15H4V4h11v1",
+    "download": "M12 4v11m-5-5 5 5 5-5M4 20h16",
+    "share": "M12 15V4m-4 4 4-4 4 4M5 12v8h14v-8",
+    "play": "M8 5l11 7-11 7z",
+    "key": "M15 13a4 4 0 1 0-3.9-5L3 16v4h4v-3h3v-3l2-1.5a4 4 0 0 0 3 .5",
+    "check": "M5 12l5 5L20 7",
+    "cross": "M7 7l10 10M17 7L7 17",
+    "clock": "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M12 8v4l3 2",
+    "skip": "M5 12h14M14 7l5 5-5 5",
+    "hourglass": "M7 4h10M7 20h10M8 4c0 5 8 6 8 8s-8 3-8 8M16 4c0 5-8 6-8 8s8 3 8 8",
+    "agent": "M5 8h14v11H5zM12 8V4M9 13h.01M15 13h.01M9 16h6",
+    "sign-out": "M10 4H5v16h5M10 12h10m-4-4 4 4-4 4",
+    "warn": "M12 4l9 16H3zM12 10v4M12 17h.01",
+}
+
+
+def icon(name: str, label: str = "") -> Markup:
+    """The icon `name`; with a label it says so to those who do not see it."""
+    hidden = Markup('aria-hidden="true"')
+    said = Markup('role="img" aria-label="{}"').format(label) if label else hidden
+    return Markup('<svg class="icon" viewBox="0 0 24 24" {}><path d="{}"/></svg>').format(
+        said, _PATHS[name]
+    )

@@ -1,0 +1,55 @@
+// Live pages. The server tells which things have changed; each element that shows one of them
+// names it in data-live and is asked for anew (hx-get, hx-trigger="live"). So what a live update
+// shows and what a reload shows is the same, also after the connection was lost: then the server
+// says "resync", and everything live on the page is asked for.
+
+// What one is typing, and what one has unfolded, stays as it is when its element is asked for anew.
+Idiomorph.defaults.ignoreActiveValue = true;
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+
+const HIDDEN_MS = 20_000; // a page in the background lets go of its stream after that
+let since = document.querySelector('meta[name="nod-now"]')?.content ?? "0";
+let stream = null;
+let hidden = null;
+
+function refresh(topics) {
+  const all = topics.includes("resync");
+  for (const element of document.querySelectorAll("[data-live]")) {
+    const wanted = element.dataset.live.split(" ");
+    // On a resync the outermost brings what is inside it.
+    const due = all ? !element.parentElement.closest("[data-live]") : wanted.some((each) => topics.includes(each));
+    if (due) htmx.trigger(element, "live");
+  }
+}
+
+function open() {
+  if (stream || !document.body.hasAttribute("data-signed-in")) return;
+  stream = new EventSource(`/live?since=${since}`);
+  stream.onmessage = (message) => {
+    since = message.lastEventId || since;
+    if (message.data) refresh(message.data.split(" "));
+  };
+  stream.onopen = () => document.dispatchEvent(new CustomEvent("nod:online"));
+  stream.onerror = () => {
+    document.dispatchEvent(new CustomEvent("nod:offline"));
+    // The browser tries again by itself, unless the server has said no.
+    if (stream.readyState === EventSource.CLOSED) {
+      close();
+      setTimeout(open, 3_000);
+    }
+  };
+}
+
+function close() {
+  stream?.close();
+  stream = null;
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hidden);
+  if (document.hidden) hidden = setTimeout(close, HIDDEN_MS);
+  else open();
+});
+addEventListener("pagehide", close);
+addEventListener("pageshow", open);
+open();

@@ -1,0 +1,82 @@
+// Nod's service worker. Pages come from the server; without it, as they were last seen, and a page
+// never seen gives /offline. What is kept goes when somebody signs out (Clear-Site-Data).
+const PAGES = "pages";
+const MOST_PAGES = 40;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches.open(VERSION).then((cache) => cache.addAll(KEPT)).then(() => self.skipWaiting()),
+  );
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches.keys()
+      .then((names) => Promise.all(names.filter((each) => each !== VERSION && each !== PAGES).map((each) => caches.delete(each))))
+      .then(() => self.clients.claim()),
+  );
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
+  if (request.mode === "navigate") event.respondWith(page(request));
+  else if (request.url.includes("/static/")) event.respondWith(asset(request));
+});
+
+async function asset(request) {
+  return (await caches.match(request)) ?? fetch(request);
+}
+
+async function page(request) {
+  try {
+    const answer = await fetch(request);
+    if (answer.ok && !answer.redirected) keep(request, answer.clone());
+    return answer;
+  } catch {
+    const cache = await caches.open(PAGES);
+    return (await cache.match(request)) ?? (await caches.match("/offline"));
+  }
+}
+
+async function keep(request, answer) {
+  const cache = await caches.open(PAGES);
+  await cache.put(request, answer);
+  const known = await cache.keys();
+  await Promise.all(known.slice(0, Math.max(0, known.length - MOST_PAGES)).map((each) => cache.delete(each)));
+}
+
+self.addEventListener("push", (event) => {
+  const notice = event.data?.json() ?? {};
+  event.waitUntil(
+    self.registration.showNotification(notice.title ?? "Nod", {
+      body: notice.text ?? "",
+      tag: notice.tag,
+      renotify: Boolean(notice.tag),
+      icon: KEPT.find((each) => each.endsWith("icon-192.png")),
+      data: notice,
+      actions: (notice.actions ?? []).map(({ action, title }) => ({ action, title })),
+    }),
+  );
+});
+
+// A button answers by itself (POST, single use); the notice opens the bubble or card it is about.
+self.addEventListener("notificationclick", (event) => {
+  const notice = event.notification.data ?? {};
+  event.notification.close();
+  const chosen = (notice.actions ?? []).find((each) => each.action === event.action);
+  event.waitUntil(chosen ? act(chosen.address, notice.path) : show(notice.path ?? "/"));
+});
+
+async function act(address, path) {
+  const answer = await fetch(address, { method: "POST" }).catch(() => null);
+  if (!answer?.ok) await show(path ?? "/");
+}
+
+async function show(path) {
+  const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const found = open[0];
+  if (!found) return self.clients.openWindow(path);
+  await found.navigate(path).catch(() => self.clients.openWindow(path));
+  return found.focus();
+}

@@ -1,0 +1,263 @@
+"""Home, a conversation and its result sheet; and that what comes in shows without a reload."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from nod.actions.agents import Credentials
+from nod.domain.model import Conversation, Run
+from nod.engine.fire import run_now
+from support.browser import signed_in
+from support.inprocess import PATIENCE_S, InProcess, running
+
+HTMX = {"HX-Request": "true", "HX-Target": "newest"}
+
+
+@pytest.fixture
+async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
+    async with running(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+async def ada(nod: InProcess) -> Credentials:
+    return await nod.add_agent()
+
+
+@pytest.fixture
+async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
+    async with await signed_in(nod, await _owner(nod, ada)) as client:
+        yield client
+
+
+async def _owner(nod: InProcess, ada: Credentials) -> str:
+    user = await nod.nod.store.read(lambda tx: tx.people.user(ada.agent.owner_id))
+    assert user is not None
+    return user.email
+
+
+@pytest.fixture
+async def talk(nod: InProcess, ada: Credentials) -> Conversation:
+    return await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
+
+
+@pytest.fixture
+async def agent(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
+    keys = {"X-Nod-Agent-Id": ada.agent.id, "X-Nod-Secret": ada.secret}
+    async with httpx.AsyncClient(base_url=nod.url, headers=keys, timeout=PATIENCE_S) as client:
+        yield client
+
+
+async def say(agent: httpx.AsyncClient, text: str, **fields: Any) -> str:
+    sent = await agent.post("/api/agent/events", json={"type": "message", "text": text, **fields})
+    return str(sent.json()["message_id"])
+
+
+async def start_run(nod: InProcess, ada: Credentials) -> Run:
+    task = await nod.add_task(ada, name="Daily standup")
+    return await nod.nod.store.write(lambda tx: run_now(tx, task))
+
+
+async def complete(agent: httpx.AsyncClient, run: Run, text: str) -> None:
+    address = f"/api/agent/tasks/runs/{run.id}"
+    (await agent.put(f"{address}/output", json={"text": text})).raise_for_status()
+    done = {"status": "completed", "summary": "All well.", "usage": {"input_tokens": 1200}}
+    (await agent.post(f"{address}/complete", json=done)).raise_for_status()
+
+
+# home
+
+
+async def test_home_shows_each_agent_with_its_last_words_and_what_is_unread(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation
+) -> None:
+    await say(agent, "**Three** things are new")
+    home = (await ann.get("/")).text
+    assert "Three things are new" in home
+    assert '1<span class="sr"> unread' in home
+    await ann.get(f"/chats/{talk.id}")
+    assert "unread" not in (await ann.get("/")).text
+
+
+async def test_home_without_agents_says_what_to_do(nod: InProcess) -> None:
+    async with await signed_in(nod, "new@example.org") as newcomer:
+        assert "Add your first agent" in (await newcomer.get("/")).text
+
+
+# the conversation
+
+
+async def test_a_person_writes_and_the_agent_is_told(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation
+) -> None:
+    quoted = await say(agent, "Two reviews wait")
+    address = f"/chats/{talk.id}/messages"
+    sent = await ann.post(address, data={"text": "Which?", "reply_to_id": quoted}, headers=HTMX)
+    assert "Which?" in sent.text
+    assert "sent" in sent.text
+    told = (await agent.get("/api/agent/events")).json()
+    assert [(each["text"], each["reply_to_text"]) for each in told] == [
+        ("Which?", "Two reviews wait")
+    ]
+    await agent.post(f"/api/agent/events/{told[0]['event_id']}/ack")
+    assert "delivered" in (await ann.get(f"/chats/{talk.id}")).text
+
+
+async def test_writing_works_without_script(ann: httpx.AsyncClient, talk: Conversation) -> None:
+    sent = await ann.post(f"/chats/{talk.id}/messages", data={"text": "Hello"})
+    assert (sent.status_code, sent.headers["Location"]) == (303, f"/chats/{talk.id}")
+
+
+async def test_an_empty_message_is_refused_with_a_sentence(
+    ann: httpx.AsyncClient, talk: Conversation
+) -> None:
+    sent = await ann.post(f"/chats/{talk.id}/messages", data={"text": " "}, headers=HTMX)
+    assert sent.status_code == 400
+    assert sent.headers["HX-Retarget"] == "#toasts"
+    assert "needs text" in sent.text
+
+
+async def test_older_messages_come_in_blocks_without_a_gap(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation
+) -> None:
+    for number in range(95):
+        await say(agent, f"word{number:03}")
+    page = (await ann.get(f"/chats/{talk.id}")).text
+    seen = re.findall(r"<p>(word\d{3})</p>", page)
+    while older := re.search(r'hx-get="(/chats/[^"]+/older\?before=\d+)" hx-trigger="inter', page):
+        page = (await ann.get(older[1], headers={**HTMX, "HX-Target": "older"})).text
+        seen = re.findall(r"<p>(word\d{3})</p>", page) + seen
+    assert seen == [f"word{number:03}" for number in range(95)]
+
+
+async def test_what_an_agent_writes_does_nothing_but_show(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation
+) -> None:
+    await say(agent, "<script>alert(1)</script> ![x](https://evil.example/x.png)")
+    page = (await ann.get(f"/chats/{talk.id}")).text
+    assert "<script>alert" not in page
+    assert "<img src" not in page
+
+
+# the result
+
+
+async def test_a_result_has_a_bubble_a_sheet_and_an_address_of_its_own(
+    nod: InProcess,
+    ada: Credentials,
+    ann: httpx.AsyncClient,
+    agent: httpx.AsyncClient,
+    talk: Conversation,
+) -> None:
+    run = await start_run(nod, ada)
+    await complete(agent, run, "# Twelve commits\n\n- one\n")
+    page = (await ann.get(f"/chats/{talk.id}")).text
+    assert f'href="/runs/{run.id}" data-sheet' in page
+    sheet = (await ann.get(f"/runs/{run.id}", headers={**HTMX, "HX-Target": "sheet"})).text
+    assert "<html" not in sheet
+    assert '<h2 id="sheet-title">Twelve commits</h2>' in sheet
+    assert "<li>one</li>" in sheet
+    assert "1,200 tokens" in sheet
+    whole = (await ann.get(f"/runs/{run.id}")).text
+    assert "All well." in whole
+    assert "Twelve commits" in whole
+
+
+async def test_a_result_is_downloaded_whole_and_the_task_run_again(
+    nod: InProcess, ada: Credentials, ann: httpx.AsyncClient, agent: httpx.AsyncClient
+) -> None:
+    run = await start_run(nod, ada)
+    await complete(agent, run, "# Twelve commits\n")
+    file = await ann.get(f"/runs/{run.id}/download")
+    assert file.text == "# Twelve commits\n"
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    again = await ann.post(f"/runs/{run.id}/again")
+    assert again.status_code == 303
+    assert again.headers["Location"] not in ("", f"/runs/{run.id}")
+
+
+async def test_nobody_sees_somebody_elses_conversation_or_result(
+    nod: InProcess, ada: Credentials, talk: Conversation
+) -> None:
+    run = await start_run(nod, ada)
+    async with await signed_in(nod, "eve@example.org") as eve:
+        for address in (
+            f"/chats/{talk.id}",
+            f"/chats/{talk.id}/newest",
+            f"/chats/{talk.id}/older",
+            f"/runs/{run.id}",
+            f"/runs/{run.id}/download",
+        ):
+            assert (await eve.get(address)).status_code == 404, address
+        for address in (f"/chats/{talk.id}/messages", f"/runs/{run.id}/again"):
+            assert (await eve.post(address, data={"text": "x"})).status_code == 404, address
+
+
+# live
+
+
+async def hints(stream: AsyncIterator[str], wanted: str) -> list[str]:
+    """What the stream tells until it names `wanted`."""
+    told: list[str] = []
+    async with asyncio.timeout(PATIENCE_S):
+        async for line in stream:
+            if line.startswith("data: "):
+                told += line.removeprefix("data: ").split()
+                if wanted in told:
+                    return told
+    raise AssertionError(f"the stream ended without {wanted}: {told}")
+
+
+def moment(page: str) -> str:
+    found = re.search(r'name="nod-now" content="(\d+)"', page)
+    assert found is not None
+    return found[1]
+
+
+async def test_a_page_hears_of_what_comes_in_and_then_shows_what_a_reload_shows(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation
+) -> None:
+    page = (await ann.get(f"/chats/{talk.id}")).text
+    async with ann.stream("GET", f"/live?since={moment(page)}") as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        lines = stream.aiter_lines()
+        await anext(lines)
+        await say(agent, "News")
+        assert talk.agent_id in await hints(lines, talk.id)
+    block = (await ann.get(f"/chats/{talk.id}/newest", headers=HTMX)).text
+    assert "News" in block
+    whole = (await ann.get(f"/chats/{talk.id}")).text
+    news = re.findall(r'<div class="said.*?</div>\s*</div>', block, re.DOTALL)
+    assert news == re.findall(r'<div class="said.*?</div>\s*</div>', whole, re.DOTALL)
+
+
+async def test_what_came_while_the_line_was_cut_is_asked_for_after_it(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation
+) -> None:
+    page = (await ann.get(f"/chats/{talk.id}")).text
+    await say(agent, "While nobody listened")
+    async with ann.stream("GET", f"/live?since={moment(page)}") as stream:
+        assert await hints(stream.aiter_lines(), "resync") == ["resync"]
+
+
+async def test_a_stream_without_a_session_is_told_not_to_come_back(nod: InProcess) -> None:
+    async with httpx.AsyncClient(base_url=nod.url) as nobody:
+        assert (await nobody.get("/live?since=1")).status_code == 204
+
+
+async def test_streams_end_when_the_server_stops(
+    nod: InProcess, ann: httpx.AsyncClient, talk: Conversation
+) -> None:
+    page = (await ann.get(f"/chats/{talk.id}")).text
+    async with ann.stream("GET", f"/live?since={moment(page)}") as stream:
+        lines = stream.aiter_lines()
+        await anext(lines)
+        nod.nod.drain()
+        async with asyncio.timeout(PATIENCE_S):
+            async for line in lines:
+                assert not line.startswith("data: run")
