@@ -1,6 +1,7 @@
 """`nod serve`: the whole server in one process."""
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ async def _serve(settings: Settings) -> None:
             url = local_url(settings.host, port_of(listener))
             _log.info("listening", url=url, database=str(settings.database_path))
             await _invite_owner(nod, url)
+            # What is loaded by now stays: the collector need not walk it over and over while
+            # a herd of runs is made.
+            gc.collect()
+            gc.freeze()
             await make_server(nod).serve(sockets=[listener])
         finally:
             await nod.stop()
