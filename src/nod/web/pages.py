@@ -5,7 +5,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from nod.domain.limits import Limits
-from nod.web import assets, chats, home, pwa, requests, runs
+from nod.web import act, assets, chats, home, pwa, requests, runs
 from nod.web.problems import answer
 from nod.web.session import check_origin, viewer
 
@@ -19,6 +19,7 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
             *chats.routes,
             *runs.routes,
             *requests.routes,
+            *act.routes,
             *pwa.routes,
             assets.asset,
         ],

@@ -65,11 +65,11 @@ self.addEventListener("notificationclick", (event) => {
   const notice = event.notification.data ?? {};
   event.notification.close();
   const chosen = (notice.actions ?? []).find((each) => each.action === event.action);
-  event.waitUntil(chosen ? act(chosen.address, notice.path) : show(notice.path ?? "/"));
+  event.waitUntil(chosen ? act(chosen.url, notice.path) : show(notice.path ?? "/"));
 });
 
-async function act(address, path) {
-  const answer = await fetch(address, { method: "POST" }).catch(() => null);
+async function act(url, path) {
+  const answer = await fetch(url, { method: "POST" }).catch(() => null);
   if (!answer?.ok) await show(path ?? "/");
 }
 
