@@ -46,8 +46,8 @@ def at(text: str) -> Instant:
         ("*/15 9-17 * * 1-5", "Every 15 minutes from 09:00 to 17:45 on weekdays"),
         ("30 9 1,22 * *", "On the 1st and 22nd of every month at 09:30"),
         (
-            "0 9 11,12,13,21,31 * *",
-            "On the 11th, 12th, 13th, 21st and 31st of every month at 09:00",
+            "0 9 4,11,12,13,31 * *",
+            "On the 4th, 11th, 12th, 13th and 31st of every month at 09:00",
         ),
         ("*/15 * 1 * *", "Every 15 minutes on the 1st of every month"),
         ("*/15 * * * 7#1,6#1", "Every 15 minutes on the first Saturday and Sunday of every month"),
