@@ -240,3 +240,10 @@ def test_a_preview_refuses_a_zone_that_does_not_exist(schedule: str) -> None:
 def test_fires_can_be_taken_one_by_one_from_an_endless_interval() -> None:
     first = list(islice(fires("*/5 * * * *", "UTC", 0, END_OF_TIME), 4))
     assert [after - before for before, after in pairwise(first)] == [300 * SECOND] * 3
+
+
+def test_the_last_day_of_a_month_is_met_from_a_month_without_fires() -> None:
+    since, until = at("2025-01-01T12:00:00Z"), at("2025-04-01T12:00:00Z")
+    found = [at("2025-01-31T00:00:00Z")]
+    assert newest_fires("0 0 31 1 *", "UTC", since, until, 5) == (found, False)
+    assert list(fires("0 0 31 1 *", "UTC", since, until)) == found
