@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from nod.domain.instant import Instant
-from nod.domain.model import ContextBlock, Payload, Run, RunDelivery, Task
+from nod.domain.model import ContextBlock, Decision, Payload, Run, RunDelivery, Task
 from nod.domain.states import RunStatus
 from nod.store.port import Connection
 from nod.store.rows import row
@@ -134,6 +134,27 @@ class Runs:
         """The last entry at or before a time."""
         found = await self._db.one("run_around", task_id=task_id, at=at)
         return None if found is None else Run(*found)
+
+    async def ended_before(self, run: Run) -> Run | None:
+        """The last run of the same task before this one that completed or failed."""
+        return await self._beside("ended_before", run)
+
+    async def ended_after(self, run: Run) -> Run | None:
+        """The first run of the same task after this one that completed or failed."""
+        return await self._beside("ended_after", run)
+
+    async def completed_before(self, run: Run) -> Run | None:
+        """The last run of the same task before this one that completed."""
+        return await self._beside("completed_before", run)
+
+    async def _beside(self, statement: str, run: Run) -> Run | None:
+        found = await self._db.one(statement, task_id=run.task_id, at=run.scheduled_for, id=run.id)
+        return None if found is None else Run(*found)
+
+    async def questions(self, run_id: str) -> list[Decision]:
+        """All that the run has asked, the oldest first."""
+        found = await self._db.all("questions_of_run", run_id=run_id)
+        return [Decision(*each) for each in found]
 
     async def put_output(self, run_id: str, text: str, now: Instant) -> None:
         await self._db.run("put_output", run_id=run_id, text=text, now=now)

@@ -10,6 +10,7 @@ from nod.api.user.agents import Agents
 from nod.api.user.chat import ActivityLog, Conversations, Images
 from nod.api.user.decisions import Decisions
 from nod.api.user.notifications import Notifications
+from nod.api.user.result import RunResult, TaskStrip
 from nod.api.user.runs import Deliveries, Runs
 from nod.api.user.schedules import Schedules
 from nod.api.user.task_extras import TaskExtras
@@ -29,6 +30,8 @@ _SMALL = [
     Tasks,
     Runs,
     Deliveries,
+    RunResult,
+    TaskStrip,
 ]
 
 

@@ -132,6 +132,31 @@ WHERE task_id = :task_id AND scheduled_for <= :at
 ORDER BY scheduled_for DESC, id DESC
 LIMIT 1
 
+-- name: ended_before
+-- The last result, or failure, of the task before an entry.
+SELECT {runs} FROM runs
+WHERE task_id = :task_id AND (scheduled_for, id) < (:at, :id)
+  AND status IN ('completed', 'failed')
+ORDER BY scheduled_for DESC, id DESC
+LIMIT 1
+
+-- name: ended_after
+SELECT {runs} FROM runs
+WHERE task_id = :task_id AND (scheduled_for, id) > (:at, :id)
+  AND status IN ('completed', 'failed')
+ORDER BY scheduled_for, id
+LIMIT 1
+
+-- name: completed_before
+SELECT {runs} FROM runs
+WHERE task_id = :task_id AND (scheduled_for, id) < (:at, :id) AND status = 'completed'
+ORDER BY scheduled_for DESC, id DESC
+LIMIT 1
+
+-- name: questions_of_run
+-- All that the run has asked, the oldest first.
+SELECT {decisions} FROM decisions WHERE run_id = :run_id ORDER BY created_at, id
+
 -- name: put_output
 INSERT INTO run_outputs (run_id, text, updated_at) VALUES (:run_id, :text, :now)
 ON CONFLICT (run_id) DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at
