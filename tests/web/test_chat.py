@@ -261,3 +261,16 @@ async def test_streams_end_when_the_server_stops(
         async with asyncio.timeout(PATIENCE_S):
             async for line in lines:
                 assert not line.startswith("data: run")
+
+
+async def test_unread_messages_are_counted_up_to_a_number(tmp_path: Path) -> None:
+    async with running(tmp_path, unread_messages=3) as nod:
+        ada = await nod.add_agent()
+        keys = {"X-Nod-Agent-Id": ada.agent.id, "X-Nod-Secret": ada.secret}
+        async with (
+            httpx.AsyncClient(base_url=nod.url, headers=keys) as agent,
+            await signed_in(nod, await _owner(nod, ada)) as ann,
+        ):
+            for number, shown in ((1, 1), (2, 2), (3, 3), (4, 3)):
+                await say(agent, f"Message {number}")
+                assert f'{shown}<span class="sr"> unread' in (await ann.get("/")).text
