@@ -57,10 +57,15 @@ def headline(text: str, chars: int) -> str:
     return "" if first is None else _cut(_words([first]), chars)
 
 
-def below_headline(text: str) -> str:
-    """The text without the heading it begins with: that stands above it already."""
-    head, _, rest = text.lstrip().partition("\n")
-    return rest if head.startswith("#") and headline(head, len(head)) else text
+def below_headline(text: str, chars: int = 120) -> str:
+    """The text without the heading it begins with, if `headline(text, chars)` shows all of it."""
+    read = _MARKDOWN.parse(text[: chars * 8])
+    if len(read) < 2 or read[0].type != "heading_open" or read[0].map is None:
+        return text
+    words = _words([read[1]])
+    if not words or _cut(words, chars) != " ".join(words.split()):
+        return text
+    return "\n".join(re.split(r"\r\n?|\n", text)[read[0].map[1] :])
 
 
 def plain(text: str, chars: int) -> str:
@@ -71,7 +76,7 @@ def plain(text: str, chars: int) -> str:
 
 def _cut(text: str, chars: int) -> str:
     words = " ".join(text.split())
-    return words if len(words) <= chars else words[:chars].rsplit(" ", 1)[0] + "…"
+    return words if len(words) <= chars else words[: chars - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _words(tokens: Sequence[Token]) -> str:

@@ -46,6 +46,9 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
 def _sign_in(request: AnyRequest, part: str | None) -> Response[bytes]:
     if part is not None:
         return Response(b"", status_code=401, headers={"HX-Redirect": "/login"})
-    wanted = request.url.path if request.method == "GET" else "/"
+    wanted = "/"
+    if request.method == "GET":
+        query = f"?{request.url.query}" if request.url.query else ""
+        wanted = request.url.path + query
     headers = {"Location": f"/login?next={quote(wanted)}"}
     return Response(b"", status_code=303, headers=headers)
