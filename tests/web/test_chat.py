@@ -181,6 +181,22 @@ async def test_a_result_is_downloaded_whole_and_the_task_run_again(
     assert again.headers["Location"] not in ("", f"/runs/{run.id}")
 
 
+async def test_a_result_says_what_changed_and_how_its_run_went(
+    nod: InProcess, ada: Credentials, ann: httpx.AsyncClient, agent: httpx.AsyncClient
+) -> None:
+    first = await start_run(nod, ada)
+    await complete(agent, first, "## Merged\n- one\n")
+    again = await ann.post(f"/runs/{first.id}/again")
+    second = await nod.run(again.headers["Location"].rpartition("/")[2])
+    await complete(agent, second, "## Merged\n- one\n- two\n")
+    sheet = (await ann.get(f"/runs/{second.id}")).text
+    assert "1 change since" in sheet
+    assert re.search(r'<li class="added"><span class="sr">added: </span>- two</li>', sheet)
+    assert f'href="/runs/{first.id}" data-sheet' in sheet
+    assert re.search(r'<rect class="\w+" x="0.0"', sheet)
+    assert 'role="img" aria-label="due ' in sheet
+
+
 async def test_nobody_sees_somebody_elses_conversation_or_result(
     nod: InProcess, ada: Credentials, talk: Conversation
 ) -> None:
