@@ -4,6 +4,7 @@ Authentication is a guard, so that it happens before the body is read. It leaves
 `scope["user"]`; the handlers get it as their dependency `user` or `agent`.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from litestar import Request
@@ -13,8 +14,10 @@ from litestar.handlers.base import BaseRouteHandler
 from nod.actions.accounts import JWT_PURPOSE, check_token, read_token
 from nod.actions.agents import authenticate, new_secret_seen, shows_new_secret
 from nod.app import Nod
-from nod.domain.errors import NotAuthenticated, NotFound
+from nod.domain.errors import NodError, NotAuthenticated, NotFound
+from nod.domain.instant import SECOND
 from nod.domain.model import Agent, User
+from nod.store.people import Seen
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -90,7 +93,19 @@ async def _authenticated_agent(connection: Connection) -> Agent:
         raise NotAuthenticated(error.detail) from None
     if shows_new_secret(agent, secret):
         await nod.store.write(lambda tx: new_secret_seen(tx, agent.id))
+    await _note_seen(nod, agent)
     return agent
+
+
+async def _note_seen(nod: Nod, agent: Agent) -> None:
+    """Write now and then that the agent was heard of. A store that cannot turns no call away."""
+    now = nod.clock.now()
+    if now - (agent.last_seen_at or 0) < nod.limits.heartbeat_write_s * SECOND:
+        return
+    with suppress(NodError):
+        await nod.store.write(lambda tx: tx.people.touch([Seen(agent.id, tx.now)]))
+    if agent.last_seen_at is None:
+        nod.live.record([{"agent_id": agent.id}], now)
 
 
 # either

@@ -127,15 +127,21 @@ class AgentSockets:
         socket.frames.put_nowait(_frame({"type": "auth_ok", "agent_id": agent.id}))
         writer = asyncio.create_task(_write(socket, send), name=f"socket of {agent.id}")
         nod.deliverer.opened(socket)
-        nod.telemetry.record([Fact("agent_connected", {"agent_id": agent.id})])
+        self._tell("agent_connected", agent)
         try:
             await self._read(agent, socket, receive)
         finally:
             nod.deliverer.closed(socket)
-            nod.telemetry.record([Fact("agent_disconnected", {"agent_id": agent.id})])
+            self._tell("agent_disconnected", agent)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
             await self._store_seen(agent, lambda tx: _seen(tx, agent))
+
+    def _tell(self, name: str, agent: Agent) -> None:
+        """Who is connected is stored nowhere: logs, metrics and open pages are told at once."""
+        fact = Fact(name, {"agent_id": agent.id})
+        self._nod.telemetry.record([fact])
+        self._nod.live.record([fact.fields], self._nod.clock.now())
 
     def _make_room(self, agent_id: str) -> None:
         """Close the oldest connections of an agent that opens too many of them."""

@@ -179,6 +179,8 @@ def _introduce(nod: Nod, world: World, url: str) -> None:
         f"""
 Nod runs at {url}   (Ctrl-C stops it; everything is kept in {nod.settings.data_dir})
 
+Open {url}/ and sign in with {EMAIL} / {world.access.password}
+
 An agent on this machine reports how it is, now and at each full minute.
 Every result is printed here as it comes in, and stored. To try meanwhile, in another terminal:
 

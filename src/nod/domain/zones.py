@@ -27,6 +27,11 @@ def _names() -> dict[str, str]:
     return {name.lower(): name for name in available_timezones() - _NO_PLACES}
 
 
+def timezones() -> list[str]:
+    """Every IANA name that `check_timezone` takes, in order."""
+    return sorted(_names().values())
+
+
 def check_timezone(name: str) -> str:
     """The IANA name, if there is such a zone. Raises InvalidInput with near matches."""
     known = _names()

@@ -5,7 +5,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from nod.domain.limits import Limits
-from nod.web import act, assets, chats, home, pwa, requests, runs
+from nod.web import act, agents, assets, chats, home, pwa, requests, runs, start
 from nod.web.problems import answer
 from nod.web.session import check_origin, viewer
 
@@ -15,7 +15,9 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
     pages = Router(
         "/",
         route_handlers=[
+            *start.routes,
             *home.routes,
+            *agents.routes,
             *chats.routes,
             *runs.routes,
             *requests.routes,
