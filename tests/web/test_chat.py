@@ -144,6 +144,16 @@ async def test_what_an_agent_writes_does_nothing_but_show(
     assert "<img src" not in page
 
 
+async def test_the_head_says_whether_the_agent_is_there(
+    nod: InProcess, ada: Credentials, ann: httpx.AsyncClient, talk: Conversation
+) -> None:
+    address = f"/chats/{talk.id}/head"
+    assert "not connected yet" in (await ann.get(address)).text
+    async with nod.peer(ada):
+        assert '<p class="sub cut">online' in (await ann.get(address)).text
+        assert '<p class="sub cut">online' in (await ann.get(f"/chats/{talk.id}")).text
+
+
 # the result
 
 
@@ -204,6 +214,7 @@ async def test_nobody_sees_somebody_elses_conversation_or_result(
     async with await signed_in(nod, "eve@example.org") as eve:
         for address in (
             f"/chats/{talk.id}",
+            f"/chats/{talk.id}/head",
             f"/chats/{talk.id}/newest",
             f"/chats/{talk.id}/older",
             f"/runs/{run.id}",

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from nod.actions import chat
-from nod.actions.home import overviews
+from nod.actions.home import Overview, overview, overviews
 from nod.api.user.chat import PICTURE_HEADERS
 from nod.domain.model import Agent, Conversation
 from nod.store.chat import NEWEST
@@ -46,6 +46,7 @@ async def chat_values(viewer: Viewer, conversation_id: str) -> dict[str, Any]:
             "block": block,
             "first": block.first_seq,
             "agents": agents,
+            "mine": next(each for each in agents if each.agent.id == agent.id),
             "here": agent.id,
             "sockets": viewer.nod.sockets,
         }
@@ -69,6 +70,20 @@ async def conversation(
 ) -> Response[bytes]:
     """The conversation with its newest messages."""
     return await viewer.page("chat/page.html", **await chat_values(viewer, conversation_id))
+
+
+@get("/chats/{conversation_id:str}/head")
+async def head(viewer: NamedDependency[Viewer], conversation_id: FromPath[str]) -> Response[bytes]:
+    """Who one talks with: online or not, and what comes next."""
+
+    async def look(tx: Tx) -> tuple[Conversation, Overview]:
+        where, agent = await find(tx, viewer, conversation_id)
+        return where, await overview(tx, agent)
+
+    where, mine = await viewer.nod.store.read(look)
+    return viewer.fragment(
+        "chat/head.html", conversation=where, mine=mine, sockets=viewer.nod.sockets
+    )
 
 
 @get("/chats/{conversation_id:str}/newest")
@@ -136,4 +151,4 @@ async def image(viewer: NamedDependency[Viewer], image_id: FromPath[str]) -> Res
     return Response(found.data, media_type=found.media_type, headers=PICTURE_HEADERS)
 
 
-routes = [conversation, newest, older, say, image]
+routes = [conversation, head, newest, older, say, image]

@@ -80,6 +80,10 @@ class Times:
             rfc3339(at), self.exact(at), words
         )
 
+    def iso(self, at: Instant) -> str:
+        """For programs: RFC 3339."""
+        return rfc3339(at)
+
     @property
     def iso_now(self) -> str:
         """The moment of the page, for `<time>`."""

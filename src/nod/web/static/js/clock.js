@@ -1,4 +1,5 @@
-// Times that go on while one looks: <time data-countdown datetime="…"> counts down to it.
+// Times that go on while one looks: <time data-countdown datetime="…"> counts down to it, and what
+// holds only until a time (data-until) goes away by itself.
 const UNITS = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
 
 function words(seconds) {
@@ -16,6 +17,9 @@ function words(seconds) {
 function tick() {
   for (const time of document.querySelectorAll("time[data-countdown]")) {
     time.textContent = words((Date.parse(time.dateTime) - Date.now()) / 1000);
+  }
+  for (const each of document.querySelectorAll("[data-until]")) {
+    each.hidden = Date.parse(each.dataset.until) <= Date.now();
   }
 }
 setInterval(tick, 1_000);
