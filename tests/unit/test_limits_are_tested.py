@@ -51,7 +51,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "tasks_per_agent": (TASKS, "tasks_per_agent="),
     "tasks_per_agent_hour": (TASKS, "tasks_per_agent_hour="),
     "preview_fires": ("unit/domain/test_schedule_preview.py", "preview_fires=100"),
-    "preview_tasks": ("api/test_schedule_preview.py", "NOD_LIMIT_PREVIEW_TASKS"),
+    "preview_tasks": ("api/test_preview_api.py", "NOD_LIMIT_PREVIEW_TASKS"),
     "refused_calls": ("api/test_trigger_calls.py", "limits.refused_calls"),
     "refused_call_s": ("api/test_trigger_calls.py", "NOD_LIMIT_REFUSED_CALL_S"),
     "triggers_per_minute": (HOOKS, "triggers_per_minute"),
