@@ -158,7 +158,7 @@ async def test_an_alert_is_told(world: World) -> None:
     fields = AlertFields(title="Disk full", text="98 %")
     await world.store.write(lambda tx: chat.alert(tx, world.agent, fields))
     (notice,) = await notices(world)
-    assert (notice.title, notice.text, notice.path) == ("Ada: Disk full", "98 %", "/activity")
+    assert (notice.title, notice.text, notice.path) == ("Ada: Disk full", "98 %", "/")
 
 
 # messages
@@ -568,7 +568,7 @@ async def test_the_card_of_two_agents_opens_the_activity(world: World) -> None:
         world.clock.advance(1800)
         await look(notifier)
     (card,) = await notices(world)
-    assert (card.text, card.path) == ("2 runs, all done", "/activity")
+    assert (card.text, card.path) == ("2 runs, all done", "/")
 
 
 async def test_a_card_comes_once_also_when_the_settings_are_changed_right_after(

@@ -31,6 +31,7 @@ from nod.domain.words import duration_words
 _TITLE_CHARS = 120
 _TEXT_CHARS = 400
 _MOST_NAMED = 3
+HOME = "/"  # the page of a notice that is about no single thing
 EXPIRED = "expired:"  # how the cause begins of what is told although its request is closed
 _MARKS = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|[-*+][ \t]+|>[ \t]?|```.*$)|[*_`]{1,3}", re.MULTILINE)
 
@@ -224,7 +225,7 @@ def agent_message(agent: Agent, message: Message) -> Draft:
 
 def alert(agent: Agent, title: str, text: str, run_id: str | None) -> Draft:
     """An agent wants the person to know something."""
-    path = "/activity" if run_id is None else f"/runs/{run_id}"
+    path = HOME if run_id is None else f"/runs/{run_id}"
     return Draft(
         kind="message",
         title=f"{agent.name}: {title}",
@@ -251,8 +252,8 @@ def target_disabled(label: str, reason: str) -> Draft:
     return Draft(
         kind="health",
         title=f"{label} gets no more notifications",
-        text=f"Because {reason}. Test it in the settings to switch it on again.",
-        path="/settings/notifications",
+        text=f"Because {reason}. Send it a test to switch it on again.",
+        path=HOME,
     )
 
 

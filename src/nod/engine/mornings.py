@@ -58,7 +58,7 @@ async def _sum_up(tx: Tx, morning: Morning) -> None:
     text = notify.morning_text(runs, _messages(held), _news(held))
     if not text:
         return
-    path = "/activity"
+    path = notify.HOME
     if len(by_agent) == 1:
         path = f"/chats/{(await tx.chat.default_conversation(runs[0].agent_id)).id}"
     card = notify.morning_card(user, text, path, at, tx.now)

@@ -223,7 +223,7 @@ def _test_notice(target: NotifyTarget, now: Instant) -> Notice:
         kind="message",
         title="Nod reaches you here",
         text="This is the test you asked for.",
-        path="/settings/notifications",
+        path=notify.HOME,
         agent_id=None,
         task_id=None,
         run_id=None,

@@ -219,7 +219,7 @@ def test_a_message_is_told_by_its_words_and_opens_its_bubble(
 
 
 def test_an_alert_opens_its_run_or_the_activity() -> None:
-    assert notify.alert(AGENT, "Disk full", "", None).path == "/activity"
+    assert notify.alert(AGENT, "Disk full", "", None).path == "/"
     draft = notify.alert(AGENT, "Disk full", "98 %", "run_1")
     assert (draft.title, draft.text, draft.path) == ("Ada: Disk full", "98 %", "/runs/run_1")
 
@@ -275,7 +275,7 @@ def test_the_night_also_tells_of_messages_and_news() -> None:
 
 
 def test_the_card_goes_out_at_once_and_once() -> None:
-    card = notify.morning_card(QUIET, "1 run, done", "/activity", MORNING, NIGHT)
+    card = notify.morning_card(QUIET, "1 run, done", "/", MORNING, NIGHT)
     assert (card.kind, card.title, card.state) == ("morning", "The night", "pending")
     assert card.cause == f"morning:{MORNING}"
     assert card.not_before == NIGHT
