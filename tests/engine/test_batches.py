@@ -11,16 +11,16 @@ from structlog.typing import EventDict
 
 from nod.actions.decisions import DUE_DECISIONS, DecisionFields, open_decision
 from nod.domain.errors import Conflict, Unavailable
-from nod.domain.instant import HOUR, MINUTE, SECOND, Instant
+from nod.domain.instant import HOUR, MINUTE, SECOND
 from nod.engine import rescue
 from nod.engine.aside import Aside
 from nod.engine.batches import Batches, Item, Work
 from nod.engine.loops import Engine
 from nod.engine.outbox import make_event, put
-from nod.engine.rush import Rush
 from nod.store.effects import Fact
 from nod.store.store import Tx
 from support.clock import MONDAY_9, FakeClock
+from support.stages import make_engine
 from support.steps import DAY_S, HOUR_S, MINUTE_S, deliver, now
 from support.world import World
 
@@ -176,17 +176,10 @@ def test_a_clock_that_is_set_changes_no_wait() -> None:
 # in the stages
 
 
-class NoDeliverer:
-    """The deliver stage has tests of its own."""
-
-    async def look(self) -> Instant | None:
-        return None
-
-
 @pytest.fixture
 def engine(world: World, told: list[Fact]) -> Engine:
     rescues = (rescue.OVERDUE_RUNS, rescue.EXPIRED_EVENTS, DUE_DECISIONS)
-    return Engine(world.store, NoDeliverer(), world.clock, Rush(), rescues, told.extend)  # type: ignore[arg-type]
+    return make_engine(world, rescues, told.extend)
 
 
 def refuse(folder: Path, table: str, column: str, id_: str) -> None:

@@ -31,6 +31,7 @@ class Delivery:
 
     world: World
     deliverer: Deliverer
+    webhooks: Webhooks
 
     async def event(self, task: Task) -> Event:
         """A run's event, committed."""
@@ -73,7 +74,7 @@ async def delivery(world: World) -> AsyncIterator[Delivery]:
         deliverer.take(effects.outbox)
 
     world.store.on_commit = committed
-    yield Delivery(world, deliverer)
+    yield Delivery(world, deliverer, webhooks)
     await deliverer.close()
     await sender.close()
 
@@ -139,8 +140,8 @@ async def test_one_acknowledgement_that_cannot_be_stored_is_not_asked_for_again_
             " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
         )
     socket = delivery.open()
-    for _ in range(2):
-        deliverer.acknowledged(socket, (await sent(socket)).event.id)
+    for push in [await sent(socket), await sent(socket)]:
+        deliverer.acknowledged(socket, push.event.id)
     await until(lambda: is_in(delivery, good, "acknowledged"))
     assert await delivery.state(bad) == "pending"
     deliverer.closed(socket)
@@ -170,6 +171,31 @@ async def test_a_socket_whose_events_cannot_be_read_is_tried_again(
     raw.execute("ALTER TABLE elsewhere RENAME TO run_payloads")
     raw.close()
     assert (await sent(socket)).event.id == event.id
+
+
+async def test_webhooks_wait_for_a_store_that_is_away(delivery: Delivery) -> None:
+    await delivery.world.store.close()
+    with capture_logs() as lines:
+        delivery.webhooks.wake(delivery.world.agent.id)
+        await until(lambda: lines)
+    assert lines[0]["event"] == "webhooks wait"
+    await delivery.world.store.start()
+
+
+async def test_webhooks_of_which_the_events_cannot_be_read_end_nobody_elses(
+    delivery: Delivery, tmp_path: Path
+) -> None:
+    world = delivery.world
+    hooked = replace(world.agent, webhook_url="https://ada.example/hook")
+    await world.store.write(lambda tx: tx.people.update_agent(hooked))
+    with sqlite3.connect(tmp_path / "nod.db") as raw:
+        raw.execute("ALTER TABLE run_payloads RENAME TO elsewhere")
+    with capture_logs() as lines:
+        delivery.webhooks.wake(world.agent.id)
+        await until(lambda: lines)
+    assert lines[0]["event"] == "webhooks failed and are tried again"
+    raw.execute("ALTER TABLE elsewhere RENAME TO run_payloads")
+    raw.close()
 
 
 async def test_an_event_whose_time_comes_is_pushed_by_the_next_look(

@@ -13,9 +13,9 @@ from nod.engine import fire as firing
 from nod.engine import rescue
 from nod.engine.ending import cancel_all
 from nod.engine.loops import Engine, Loop
-from nod.engine.rush import Rush
 from nod.store.effects import Effects, Fact
 from support.clock import MONDAY_9, FakeClock
+from support.stages import make_engine
 from support.steps import HOUR_S, activity, deliver, events, now
 from support.world import World
 
@@ -188,13 +188,6 @@ async def test_a_stage_that_was_never_started_can_be_stopped() -> None:
 # the engine
 
 
-class NoDeliverer:
-    """The deliver stage has tests of its own; here it has nothing to do."""
-
-    async def look(self) -> Instant | None:
-        return None
-
-
 @pytest.fixture
 def told() -> list[Fact]:
     """What could not be handled, as the metrics hear it."""
@@ -204,14 +197,14 @@ def told() -> list[Fact]:
 @pytest.fixture
 def engine(world: World, told: list[Fact]) -> Engine:
     rescues = (rescue.OVERDUE_RUNS, rescue.EXPIRED_EVENTS, DUE_DECISIONS)
-    return Engine(world.store, NoDeliverer(), world.clock, Rush(), rescues, told.extend)  # type: ignore[arg-type]
+    return make_engine(world, rescues, told.extend)
 
 
 async def test_everything_due_is_fired_and_the_next_fire_named(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(firing, "DUE_TASKS", replace(firing.DUE_TASKS, batch=2))
-    engine = Engine(world.store, NoDeliverer(), world.clock, Rush(), (), [].extend)  # type: ignore[arg-type]
+    engine = make_engine(world, (), lambda _: None)
     made = [await world.task("0 10 * * *") for _ in range(5)]
     world.clock.advance(HOUR_S)
     assert await engine.fire() == MONDAY_9 + 25 * HOUR

@@ -138,6 +138,14 @@ async def test_an_output_that_comes_after_the_end_may_be_the_change(world: World
     assert [each.text for each in await notices(world)] == ["ok", "Something new"]
 
 
+async def test_a_changed_output_is_told_to_nobody_where_nobody_is_told(world: World) -> None:
+    task = await world.task()
+    await world.store.write(lambda tx: tx.tasks.update(replace(task, notify="changes")))
+    run = await run_once(world, await world.get(task), "ok")
+    await world.store.write(lambda tx: put_output(tx, world.agent, run.id, "Something new"))
+    assert await notices(world) == []
+
+
 async def test_an_output_after_the_end_is_no_second_result(world: World) -> None:
     await add_apprise(world, "json://127.0.0.1")
     run = await run_once(world, await world.task())

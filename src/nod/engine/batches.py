@@ -53,6 +53,7 @@ class Batches(Generic[T]):
         self._store = store
         self._work = work
         self._taken: list[Item[T]] = []
+        self._singly = 0  # how many of a batch that failed are still to be handled one by one
 
     async def work_off(self, batch_done: Callable[[bool], None] = lambda _full: None) -> None:
         """Handle everything due. Raises Unavailable when nothing can be stored now.
@@ -62,18 +63,13 @@ class Batches(Generic[T]):
         3. Set aside what fails by itself, and what is still due after it was handled.
         """
         handled: set[tuple[str, Instant]] = set()
-        singly = 0
-        while True:
-            went = await self._some(1 if singly else self._work.batch)
-            singly = max(0, singly - 1) if went else len(self._taken)
-            if went and not self._taken:
-                return
-            if went:
-                batch_done(len(self._taken) == self._work.batch)
-                await self._check(handled)
+        self._singly = 0
+        while await self._some(1 if self._singly else self._work.batch):
+            batch_done(len(self._taken) == self._work.batch)
+            await self._check(handled)
 
     async def _some(self, size: int) -> bool:
-        """Handle at most so many; False when they have to be handled one by one."""
+        """Handle at most so many; False when nothing is due."""
         self._taken = []
         try:
             await self._store.write(partial(self._handle, size, self.aside.waiting()))
@@ -84,9 +80,11 @@ class Batches(Generic[T]):
                 raise
             if len(self._taken) > 1:
                 _log.warning("a batch failed; handling it one by one", what=self._work.what)
-                return False
+                self._singly, self._taken = len(self._taken), []
+                return True
             await self._set_aside(self._taken[0].id, error)
-        return True
+        self._singly = max(0, self._singly - 1)
+        return bool(self._taken)
 
     async def _handle(self, size: int, waiting: set[str], tx: Tx) -> None:
         due = await self._work.due(tx, size + len(waiting))

@@ -103,10 +103,10 @@ class Engine:
         rush: Rush,
         rescues: Sequence[Work[Any]],
         tell: Tell,
-        notify: Look | None = None,
+        notify: Look,
     ) -> None:
         """`rescues` are done by the rescue stage; `tell` hears of what cannot be handled;
-        `notify` is the look of that stage, where there is one."""
+        `notify` is the look of that stage."""
         self._rush = rush
         self._store = store
         self._clock = clock
@@ -118,9 +118,8 @@ class Engine:
             "deliver": deliverer.look,
             "rescue": self.rescue,
             "sweep": self.sweep,
+            "notify": notify,
         }
-        if notify is not None:
-            looks["notify"] = notify
         self._loops = {name: Loop(name, look, clock) for name, look in looks.items()}
 
     def start(self) -> None:
@@ -133,8 +132,7 @@ class Engine:
     def wake(self, effects: Effects) -> None:
         """Tell the stages what was committed."""
         for stage, at in effects.timers.items():
-            if stage in self._loops:
-                self._loops[stage].wake(at)
+            self._loops[stage].wake(at)
 
     async def fire(self) -> Instant | None:
         """Fire everything due, batch by batch; return when the next fire is."""
