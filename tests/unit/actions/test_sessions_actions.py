@@ -114,6 +114,21 @@ async def test_a_use_is_written_every_few_minutes(world: World) -> None:
     assert await world.store.read(lambda tx: sessions.list_sessions(tx, world.owner)) == [seen]
 
 
+async def test_the_browser_used_last_is_listed_first(world: World) -> None:
+    older = await sign_in(world)
+    world.clock.advance(world.limits.session_seen_s)
+    newer = await sign_in(world)
+
+    async def listed() -> list[str]:
+        found = await world.store.read(lambda tx: sessions.list_sessions(tx, world.owner))
+        return [each.id for each in found]
+
+    assert await listed() == [newer.session.id, older.session.id]
+    world.clock.advance(world.limits.session_seen_s)
+    await renew(world, older.token)
+    assert await listed() == [older.session.id, newer.session.id]
+
+
 async def test_a_browser_unused_for_thirty_days_is_signed_out(world: World) -> None:
     made = await sign_in(world)
     token = await use_daily(world, made.token, 20)
