@@ -21,6 +21,7 @@ $(VENV)/.server: requirements/server.txt pyproject.toml
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.server
 	@echo "Adding what the tests need ..."
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@PYTHONPATH=tests $(BIN)/python -m support.chromium
 	@touch $@
 
 run: $(VENV)/.server ## a server, an agent that really works, a task each minute

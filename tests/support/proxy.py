@@ -1,4 +1,4 @@
-"""A TCP proxy that can go silent without closing anything, as a network does."""
+"""A TCP proxy that can go silent without closing anything, as a network does, or cut the line."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,6 +12,18 @@ class Proxy:
 
     port: int = 0
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    whole: bool = True
+    sides: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Every connection is closed, and so is each new one, until `mend`."""
+        self.whole = False
+        for side in self.sides:
+            side.transport.abort()
+
+    def mend(self) -> None:
+        """New connections go through again."""
+        self.whole = True
 
     def freeze(self) -> None:
         """From now on every byte is lost, and no connection closes."""
@@ -32,7 +44,11 @@ async def proxying(target: int) -> AsyncIterator[Proxy]:
     proxy.open.set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not proxy.whole:
+            writer.transport.abort()
+            return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", target)
+        proxy.sides |= {writer, there_writer}
         ways = [
             asyncio.create_task(proxy.forward(reader, there_writer)),
             asyncio.create_task(proxy.forward(there_reader, writer)),
@@ -42,6 +58,7 @@ async def proxying(target: int) -> AsyncIterator[Proxy]:
         for each in ways:
             each.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+        proxy.sides -= {writer, there_writer}
         for side in (writer, there_writer):
             side.close()
             with suppress(ConnectionError):

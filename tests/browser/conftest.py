@@ -1,0 +1,58 @@
+"""One Chromium for all tests of a worker, and a Nod of its own for each test.
+
+Playwright belongs to the event loop it was started in, so these tests share one.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from nod.actions.agents import Credentials
+from support.inprocess import PATIENCE_S, InProcess, running
+from support.page import Visit, opened_browser, sign_in, visiting
+
+_HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _HERE in item.path.parents and item.get_closest_marker("asyncio") is not None:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with opened_browser() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
+    async with running(tmp_path) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ada(nod: InProcess) -> Credentials:
+    return await nod.add_agent()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def agent(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
+    """The agent's own calls."""
+    keys = {"X-Nod-Agent-Id": ada.agent.id, "X-Nod-Secret": ada.secret}
+    async with httpx.AsyncClient(base_url=nod.url, headers=keys, timeout=PATIENCE_S) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ann(browser: Browser, nod: InProcess) -> AsyncIterator[Visit]:
+    """The owner's browser, signed in, at phone size."""
+    async with visiting(browser, nod.url) as visit:
+        await sign_in(visit, nod)
+        yield visit
