@@ -75,6 +75,12 @@ class Nod:
         return self._deliverer
 
     @property
+    def sender(self) -> WebhookSender:
+        if self._sender is None:
+            raise RuntimeError("Nod has not been started")
+        return self._sender
+
+    @property
     def notifier(self) -> Notifier:
         if self._notifier is None:
             raise RuntimeError("Nod has not been started")

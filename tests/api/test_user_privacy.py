@@ -21,6 +21,7 @@ TASK = {"name": "Digest", "prompt": "Sum up.", "schedule": "0 9 * * *"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/agents"): {"name": "Third"},
     ("PATCH", "/api/agents/{agent_id}"): {"name": "Mine"},
+    ("POST", "/api/agents/{agent_id}/rules"): {"pattern": "git push"},
     ("POST", "/api/conversations/{conversation_id}/messages"): {"text": "Hello"},
     ("POST", "/api/decisions/{decision_id}/resolve"): {"status": "approved"},
     ("POST", "/api/tasks/{agent_id}"): TASK,
@@ -30,11 +31,13 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 QUERIES = {"/api/tasks/{agent_id}/{task_id}/why": {"at": "2026-03-02T09:00:00Z"}}
 # Everybody's own call, without a token.
 OPEN = {("POST", "/api/auth/login")}
-# Answered, but in a state where the call is refused: the delivery of `furnish` is not settled.
+# Answered, but in a state where the call is refused: the delivery of `furnish` is not settled, its
+# agent has no webhook.
 REFUSED = {
     ("POST", "/api/tasks/{agent_id}/{task_id}/resume"),
     ("POST", "/api/deliveries/{delivery_id}/replay"),
     ("POST", "/api/decisions/{decision_id}/undo"),
+    ("POST", "/api/agents/{agent_id}/test-webhook"),
 }
 
 

@@ -8,8 +8,9 @@ same description. A label such as "Always" says too little to allow anything by.
 import msgspec
 
 from nod.actions.agents import get_agent
+from nod.actions.checks import limited, required
 from nod.domain.decisions import allowed_by_rule
-from nod.domain.errors import NotFound
+from nod.domain.errors import Conflict, NotFound
 from nod.domain.model import AllowRule, Decision, User, new_id
 from nod.store.store import Tx
 
@@ -101,6 +102,37 @@ async def list_rules(tx: Tx, user: User, agent_id: str) -> list[AllowRule]:
     """What the person always allows the agent, the oldest first. Raises NotFound."""
     agent = await get_agent(tx, user, agent_id)
     return await tx.rules.of_agent(agent.id)
+
+
+async def add_rule(tx: Tx, user: User, agent_id: str, pattern: str, label: str = "") -> AllowRule:
+    """Always allow the agent what it names by `pattern`, in exactly these words.
+
+    Raises NotFound, InvalidInput, Conflict where there is such a rule.
+    """
+    agent = await get_agent(tx, user, agent_id)
+    wanted = required(pattern, "pattern", tx.limits.title_chars)
+    if await tx.rules.matching(agent.id, wanted) is not None:
+        raise Conflict("this agent is always allowed that already")
+    rule = AllowRule(
+        id=new_id("rul", tx.now),
+        agent_id=agent.id,
+        pattern=wanted,
+        label=limited(label, "label", tx.limits.title_chars),
+        decision_id=None,
+        created_by=user.email,
+        created_at=tx.now,
+        uses=0,
+        used_at=None,
+    )
+    await tx.rules.keep(rule)
+    tx.effects.fact("rule_kept", rule_id=rule.id, agent_id=agent.id, pattern=rule.pattern)
+    return rule
+
+
+async def allowed_lately(tx: Tx, user: User, agent_id: str, limit: int) -> list[Decision]:
+    """The agent's requests that its rules answered, the newest first. Raises NotFound."""
+    agent = await get_agent(tx, user, agent_id)
+    return await tx.rules.answered(agent.id, limit)
 
 
 async def remove_rule(tx: Tx, user: User, agent_id: str, rule_id: str) -> None:

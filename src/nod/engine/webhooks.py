@@ -17,7 +17,7 @@ from nod.delivery.frames import wire
 from nod.delivery.signing import sign_headers
 from nod.delivery.webhook import WebhookSender
 from nod.domain.errors import NodError, Unavailable
-from nod.domain.instant import SECOND
+from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Event, new_id
 from nod.engine.aside import Aside
@@ -28,6 +28,16 @@ from nod.store.store import Store, Tx
 
 _log = structlog.get_logger("nod.webhooks")
 _AGAIN_S = 1.0
+
+
+def keys_of(agent: Agent, vault: Vault, now: Instant) -> tuple[bytes, bytes | None]:
+    """The keys that sign what is sent to the agent: the one it knows, and after a rotation the
+    other one as long as both hold."""
+    key = vault.open(agent.webhook_key)
+    if agent.old_webhook_key is None or now >= (agent.old_secret_until or 0):
+        return key, None
+    other = vault.open(agent.old_webhook_key)
+    return (other, key) if agent.old_secret_in_use else (key, other)
 
 
 @dataclass(slots=True)
@@ -188,12 +198,7 @@ class Webhooks:
         self, agent: Agent, outgoing: Outgoing, delivery_id: str, body: bytes
     ) -> dict[str, str]:
         now = self._clock.now()
-        key = self._vault.open(agent.webhook_key)
-        other = None
-        if agent.old_webhook_key is not None and now < (agent.old_secret_until or 0):
-            other = self._vault.open(agent.old_webhook_key)
-            if agent.old_secret_in_use:
-                key, other = other, key
+        key, other = keys_of(agent, self._vault, now)
         return sign_headers(
             event_id=outgoing.event.id,
             delivery_id=delivery_id,

@@ -1,7 +1,7 @@
 """What people always allow their agents, in the store."""
 
 from nod.domain.instant import Instant
-from nod.domain.model import AllowRule
+from nod.domain.model import AllowRule, Decision
 from nod.store.port import Connection
 from nod.store.rows import row
 
@@ -30,6 +30,11 @@ class Rules:
 
     async def count_use(self, rule_id: str, now: Instant) -> None:
         await self._db.run("count_rule_use", rule_id=rule_id, now=now)
+
+    async def answered(self, agent_id: str, limit: int) -> list[Decision]:
+        """The agent's requests that a rule answered, the newest first."""
+        found = await self._db.all("answered_by_rules", agent_id=agent_id, limit=limit)
+        return [Decision(*each) for each in found]
 
     async def remove(self, agent_id: str, rule_id: str) -> bool:
         """Remove one of the agent's rules. False: it has no such."""

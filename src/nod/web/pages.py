@@ -5,7 +5,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from nod.domain.limits import Limits
-from nod.web import act, agents, assets, chats, home, pwa, requests, runs, start
+from nod.web import act, agent_settings, agents, assets, chats, home, pwa, requests, runs, start
 from nod.web.problems import answer
 from nod.web.session import check_origin, viewer
 
@@ -18,6 +18,7 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
             *start.routes,
             *home.routes,
             *agents.routes,
+            *agent_settings.routes,
             *chats.routes,
             *runs.routes,
             *requests.routes,

@@ -3,13 +3,22 @@
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import UNSET, UnsetType
 
-from nod.actions import agents, rules
+from nod.actions import agents, endpoint, rules
 from nod.actions.agents import AgentChanges, Credentials
 from nod.api.auth import require_user
-from nod.api.user.views import AgentView, NewAgentView, RuleView, agent_fields, rule_view
+from nod.api.paging import page_size
+from nod.api.user.views import (
+    AgentView,
+    DecisionView,
+    NewAgentView,
+    RuleView,
+    agent_fields,
+    decision_view,
+    rule_view,
+)
 from nod.app import Nod
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.model import Agent, User
@@ -35,6 +44,23 @@ class AgentEdit(msgspec.Struct):
     name: str | UnsetType = UNSET
     timezone: str | UnsetType | None = UNSET
     webhook_url: str | UnsetType | None = UNSET
+
+
+class RuleFields(msgspec.Struct):
+    """What to allow always: the pattern as the agent offers it, and a name for it."""
+
+    pattern: str
+    label: str = ""
+
+
+class TrialView(msgspec.Struct):
+    """What the endpoint answered: `status` null and an `error` where it did not."""
+
+    ok: bool
+    status: int | None
+    latency_ms: int
+    answer: str
+    error: str | None
 
 
 class Agents(Controller):
@@ -119,6 +145,19 @@ class Agents(Controller):
 
         return Response(_new_view(nod, await nod.store.write(rotate)), headers=_SHOWN_ONCE)
 
+    @post("/{agent_id:str}/test-webhook", status_code=200)
+    async def try_webhook(
+        self, nod: NamedDependency[Nod], user: NamedDependency[User], agent_id: FromPath[str]
+    ) -> TrialView:
+        """Send a signed event of the type `test` to the webhook URL once, and say what came."""
+        call = await nod.store.read(
+            lambda tx: endpoint.make_trial_call(tx, nod.vault, user, agent_id)
+        )
+        answer = await nod.sender.send(call.url, call.headers, call.body)
+        return TrialView(
+            answer.reason == "ok", answer.status, answer.latency_ms, answer.head, answer.error
+        )
+
     @get("/{agent_id:str}/rules")
     async def list_rules(
         self, nod: NamedDependency[Nod], user: NamedDependency[User], agent_id: FromPath[str]
@@ -126,6 +165,33 @@ class Agents(Controller):
         """What the person always allows the agent, the oldest first."""
         found = await nod.store.read(lambda tx: rules.list_rules(tx, user, agent_id))
         return [rule_view(each) for each in found]
+
+    @post("/{agent_id:str}/rules")
+    async def add_rule(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        data: JSONBody[RuleFields],
+    ) -> RuleView:
+        """Always allow the agent what it names by this pattern."""
+        made = await nod.store.write(
+            lambda tx: rules.add_rule(tx, user, agent_id, data.pattern, data.label)
+        )
+        return rule_view(made)
+
+    @get("/{agent_id:str}/rules/answered")
+    async def list_answered(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        limit: FromQuery[int | None] = None,
+    ) -> list[DecisionView]:
+        """The requests that the rules answered, the newest first."""
+        size = page_size(limit, nod.limits)
+        found = await nod.store.read(lambda tx: rules.allowed_lately(tx, user, agent_id, size))
+        return [decision_view(each) for each in found]
 
     @delete("/{agent_id:str}/rules/{rule_id:str}", status_code=204)
     async def remove_rule(

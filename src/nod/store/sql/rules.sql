@@ -16,3 +16,10 @@ UPDATE allow_rules SET uses = uses + 1, used_at = :now WHERE id = :rule_id
 
 -- name: remove_rule
 DELETE FROM allow_rules WHERE id = :rule_id AND agent_id = :agent_id
+
+-- name: answered_by_rules
+-- Few of an agent's requests are so many that its index by time would not do.
+SELECT {decisions} FROM decisions
+WHERE agent_id = :agent_id AND resolved_by = 'rule'
+ORDER BY created_at DESC
+LIMIT :limit
