@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    async_playwright,
+)
 
 from support.browser import OWNER, signed_in
 from support.chromium import chromium
 from support.inprocess import InProcess
 from support.server import RunningServer
 
-PHONE = {"width": 390, "height": 844}
-SMALL_PHONE = {"width": 320, "height": 640}
-DESK = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SMALL_PHONE: ViewportSize = {"width": 320, "height": 640}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 
 _ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _AXE = Path(__file__).parents[1] / "vendor" / "axe.min.js"
@@ -92,7 +99,7 @@ async def visiting(browser: Browser, url: str, **options: Any) -> AsyncIterator[
         yield Visit(context, watch, url)
     finally:
         await context.close()
-    assert watch.problems == []
+    assert not watch.problems, watch.problems
 
 
 async def sign_in(visit: Visit, server: InProcess | RunningServer, email: str = OWNER) -> None:
@@ -119,7 +126,7 @@ async def overflow(page: Page) -> int:
 
 _SMALL = """() => {
   const stops =
-    "button, summary, select, textarea, input:not([type=hidden]), a.btn, a.round, nav a, a.row";
+    "button, summary, select, textarea, input:not([type=hidden]), a";
   const reached = (each, x, y) => {
     const found = document.elementFromPoint(x, y);
     const around = found?.contains(each) && found.matches("label, a, summary");
@@ -127,11 +134,14 @@ _SMALL = """() => {
   };
   const small = (each) => {
     const target = (each.matches("[type=checkbox], [type=radio]") && each.closest("label")) || each;
-    if (!target.checkVisibility({ checkVisibilityCSS: true }) || target.closest(".dim")) return false;
+    const isShown = target.checkVisibility({ checkVisibilityCSS: true });
+    const isInText = getComputedStyle(target).display === "inline";
+    if (!isShown || isInText || target.closest(".dim, .skip-link")) return false;
     target.scrollIntoView({ block: "center", behavior: "instant" });
     const box = target.getBoundingClientRect();
     if (box.width >= 43.5 && box.height >= 43.5) return false;
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    if (!reached(target, x, y)) return false;
     const around = [[x - 21, y], [x + 21, y], [x, y - 21], [x, y + 21]];
     return !around.every(([a, b]) => reached(target, a, b));
   };

@@ -154,9 +154,9 @@ def test_long_code_is_shown_plain_and_whole() -> None:
     assert f"<code>{code}</code>" in to_html(f"```python\n{code}```")
 
 
-def test_headings_stand_below_those_of_the_page() -> None:
-    html = str(to_html("# One\n\n## Two\n\n###### Six"))
-    assert html == "<h3>One</h3>\n<h4>Two</h4>\n<h6>Six</h6>\n"
+def test_headings_stand_below_those_of_the_page_and_leave_no_level_out() -> None:
+    html = str(to_html("## One\n\n###### Six\n\n### Three\n\n# Uno"))
+    assert html == "<h3>One</h3>\n<h4>Six</h4>\n<h4>Three</h4>\n<h3>Uno</h3>\n"
 
 
 def test_the_usual_marks_are_drawn() -> None:

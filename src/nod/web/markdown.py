@@ -13,6 +13,7 @@ from typing import Any
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
@@ -152,13 +153,15 @@ def _image(
     return f'<a href="{escape(source)}">{escape(alt or source)}</a>'
 
 
-def _heading(
-    self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, __: EnvType
-) -> str:
-    # The page has its own first two levels.
-    token = tokens[index]
-    token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
-    return str(self.renderToken(tokens, index, options, {}))
+def _outline(state: StateCore) -> None:
+    """The page has its own first two levels; below them no level is left out."""
+    above: list[int] = []
+    for token in state.tokens:
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+            above = [*(each for each in above if each < level), level]
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, 2 + len(above))}"
 
 
 def _table_open(*_: Any) -> str:
@@ -183,12 +186,11 @@ def _cell(
 def _make() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "linkify": True})
     markdown.enable(["table", "strikethrough", "linkify"])
+    markdown.core.ruler.push("outline", _outline)
     for name, rule in {
         "fence": _fence,
         "code_block": _fence,
         "image": _image,
-        "heading_open": _heading,
-        "heading_close": _heading,
         "table_open": _table_open,
         "table_close": _table_close,
         "th_open": _cell,

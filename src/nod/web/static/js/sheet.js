@@ -52,11 +52,8 @@ function keepInside(event) {
   const stops = [...sheet.querySelectorAll("a[href], button:not([disabled]), input, textarea, select, summary, [tabindex='0']")].filter((each) => each.offsetParent);
   if (!stops.length) return;
   const [first, last] = [stops[0], stops.at(-1)];
-  if (event.shiftKey && (document.activeElement === first || !sheet.contains(document.activeElement))) {
-    event.preventDefault();
-    last.focus();
-  } else if (!event.shiftKey && document.activeElement === last) {
-    event.preventDefault();
-    first.focus();
-  }
+  const [from, to] = event.shiftKey ? [first, last] : [last, first];
+  if (document.activeElement !== from && sheet.contains(document.activeElement)) return;
+  event.preventDefault();
+  to.focus();
 }

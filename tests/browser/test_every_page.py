@@ -1,0 +1,83 @@
+"""What holds for every page: nothing that axe-core finds, nothing too wide, nothing too small."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from support.inprocess import InProcess, running
+from support.page import (
+    DESK,
+    PHONE,
+    SMALL_PHONE,
+    Visit,
+    overflow,
+    sign_in,
+    small_targets,
+    violations,
+    visiting,
+)
+from support.page_table import PAGES, Shown
+from support.sample import furnish
+
+by_page = pytest.mark.parametrize("shown", PAGES, ids=[each.name for each in PAGES])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["House"]:
+    async with running(tmp_path_factory.mktemp("house")) as nod:
+        yield House(nod, await furnish(nod))
+
+
+class House:
+    """The sample, which no test changes."""
+
+    def __init__(self, nod: InProcess, ids: dict[str, str]) -> None:
+        self.nod = nod
+        self.ids = ids
+
+    def address(self, shown: Shown) -> str:
+        return shown.address.format(**self.ids)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, house: House) -> AsyncIterator[Visit]:
+    async with visiting(browser, house.nod.url, reduced_motion="reduce") as found:
+        found.watch.allow("status of 404")
+        yield found
+
+
+async def opened(visit: Visit, house: House, shown: Shown) -> Page:
+    if not shown.is_public:
+        await sign_in(visit, house.nod)
+    return await visit.page(house.address(shown))
+
+
+@by_page
+async def test_axe_finds_nothing_in_light_and_dark_on_phone_and_desk(
+    visit: Visit, house: House, shown: Shown
+) -> None:
+    page = await opened(visit, house, shown)
+    found: dict[str, list[str]] = {}
+    for size, name in ((PHONE, "phone"), (DESK, "desk")):
+        await page.set_viewport_size(size)
+        await page.emulate_media(color_scheme="light")
+        found[f"{name} light"] = await violations(page)
+        await page.emulate_media(color_scheme="dark")
+        found[f"{name} dark"] = await violations(page)
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+@by_page
+async def test_nothing_is_wider_than_the_window_and_no_target_is_too_small(
+    visit: Visit, house: House, shown: Shown
+) -> None:
+    page = await opened(visit, house, shown)
+    wider = {}
+    for size in (DESK, PHONE, SMALL_PHONE):
+        await page.set_viewport_size(size)
+        wider[size["width"]] = await overflow(page)
+    assert wider == {1280: 0, 390: 0, 320: 0}
+    await page.set_viewport_size(PHONE)
+    assert await small_targets(page) == []

@@ -1,0 +1,24 @@
+"""Every page of the app. A new page is one more line."""
+
+from typing import NamedTuple
+
+
+class Shown(NamedTuple):
+    """A page: the name of its pictures, and its address with the sample's ids in braces."""
+
+    name: str
+    address: str
+    is_public: bool = False
+
+
+PAGES = (
+    Shown("login", "/login", is_public=True),
+    Shown("offline", "/offline", is_public=True),
+    Shown("home", "/"),
+    Shown("agent-new", "/agents/new"),
+    Shown("chat", "/chats/{conversation_id}"),
+    Shown("result", "/runs/{run_id}"),
+    Shown("requests", "/requests"),
+    Shown("request", "/requests/{decision_id}"),
+    Shown("problem", "/chats/none"),
+)
