@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check format bench lock clean
+.PHONY: help run test coverage check format screenshots bench lock clean
 
 help: ## what each command does
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.server: requirements/server.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Nod needs Python 3.11 or newer; try: make PYTHON=python3.12 run"; exit 1; }
@@ -48,6 +48,9 @@ format: $(VENV)/.dev ## put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+screenshots: $(VENV)/.dev ## pictures of every page, in screenshots/ or where TO= says
+	@PYTHONPATH=tests $(BIN)/python -m docs.screenshots $(or $(TO),screenshots) $(PAGES)
+
 $(VENV)-bench/.bench: requirements/bench.txt pyproject.toml
 	@echo "Setting up .venv-bench with Nod and its peers (once, about a minute) ..."
 	@test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
@@ -66,4 +69,4 @@ lock: ## write the lock files anew from pyproject.toml
 	@rm -rf $(VENV)-lock
 
 clean: ## remove what the other commands made
-	@rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
+	@rm -rf $(VENV) $(VENV)-bench screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
