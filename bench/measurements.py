@@ -24,6 +24,8 @@ def measurements(databases: Databases, directory: Path, *, quick: bool) -> Seque
         trigger(contestants(databases, directory), 500 // part),
         throughput(contestants(databases, directory), 8_000 // part),
         idle(directory, part),
+        chat(directory, part),
+        streams(directory, part),
     ]
 
 
@@ -131,3 +133,50 @@ def stored(directory: Path, tasks: int) -> Contestant:
     return Contestant(
         f"Nod, {tasks:,} tasks", "bench.nod", (data_dir / "nod.db").as_posix, ("--jobs", str(tasks))
     )
+
+
+def chat(directory: Path, part: int) -> Measurement:
+    """The page of a conversation, short and long."""
+    few, many = 10, 10_000 // part
+    return Measurement(
+        name="chat",
+        title="chat: opening the page of a conversation, from request to answer; milliseconds",
+        columns=[
+            Column("first", "first time", 1),
+            Column("p50", "p50", 1),
+            Column("p99", "p99", 1),
+            Column("plain", "kB of HTML", 1),
+            Column("sent", "kB sent", 1),
+        ],
+        contestants=[fresh(directory, f"{count:,} messages", count) for count in (few, many)],
+        jobs=few,
+        callers=1,
+    )
+
+
+def streams(directory: Path, part: int) -> Measurement:
+    """Pages that stay open and are told of a change."""
+    open_pages = 500 // part
+    return Measurement(
+        name="streams",
+        title="streams: pages open at once, and a message that all of them are told of",
+        columns=[
+            Column("memory", "MiB for all", 1),
+            Column("each", "KiB each", 1),
+            Column("first", "first told, ms", 0),
+            Column("max", "all told, ms", 0),
+        ],
+        contestants=[fresh(directory, f"{open_pages:,} streams", open_pages)],
+        jobs=open_pages,
+        callers=1,
+        notes=["A change is told 100 ms after it, together with those that come meanwhile."],
+    )
+
+
+def fresh(directory: Path, name: str, jobs: int) -> Contestant:
+    """Nod with a new database for each run."""
+
+    def file() -> str:
+        return str(Path(tempfile.mkdtemp(dir=directory)) / "nod.db")
+
+    return Contestant(f"Nod, {name}", "bench.nod", file, ("--jobs", str(jobs)))

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from bench.child import answer
+from bench.nod.app import chat, streams
 from bench.nod.herd import herd
 from bench.nod.idle import idle
 from bench.nod.throughput import throughput
 from bench.nod.trigger import trigger
 
 if __name__ == "__main__":
-    answer({"herd": herd, "trigger": trigger, "throughput": throughput, "idle": idle})
+    answer(
+        {
+            "herd": herd,
+            "trigger": trigger,
+            "throughput": throughput,
+            "idle": idle,
+            "chat": chat,
+            "streams": streams,
+        }
+    )

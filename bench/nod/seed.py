@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from nod.actions.accounts import owner_of_new_agents
 from nod.actions.agents import create_agent
@@ -18,6 +19,8 @@ from nod.domain.model import Agent, Task, new_id
 from nod.domain.task_fields import TaskFields, new_task, new_trigger_id
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store, Tx
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class Seeder:
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
+
+    async def write(self, work: Callable[[Tx], Coroutine[Any, Any, T]]) -> T:
+        """Anything else, in a transaction of its own."""
+        return await self._store.write(work)
 
     async def agent(self, fields: TaskFields, tasks: int) -> SeededAgent:
         """An agent with that many equal tasks."""
