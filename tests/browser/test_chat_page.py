@@ -1,7 +1,11 @@
 """A conversation in a real browser: what is said, what comes in, and where one reads."""
 
+import base64
+import io
+
 import httpx
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import expect
 
 from nod.actions import chat
@@ -9,6 +13,12 @@ from nod.actions.agents import Credentials
 from nod.actions.chat import ProcessingFields
 from support.inprocess import InProcess, until
 from support.page import Visit
+
+
+def drawn() -> bytes:
+    held = io.BytesIO()
+    Image.new("RGB", (300, 500), "navy").save(held, "PNG")
+    return held.getvalue()
 
 
 async def tell(agent: httpx.AsyncClient, text: str) -> str:
@@ -107,3 +117,19 @@ async def test_half_written_words_survive_what_comes_in(
     await expect(page.locator("#log").get_by_text("By the way.")).to_be_visible()
     await expect(field).to_have_value("I am not do")
     assert await until(lambda: page.evaluate("document.activeElement.id === 'say'"))
+
+
+async def test_a_conversation_with_a_picture_opens_at_its_end_also_when_loaded_anew(
+    ann: Visit, agent: httpx.AsyncClient, path: str
+) -> None:
+    for number in range(12):
+        await tell(agent, f"Message {number}.")
+    picture = base64.b64encode(drawn()).decode()
+    body = {"type": "message", "text": "The last one.", "image_base64": picture}
+    (await agent.post("/api/agent/events", json=body)).raise_for_status()
+    page = await ann.page(path)
+    for _ in range(2):
+        await page.wait_for_function("document.querySelector('.said img').naturalHeight > 0")
+        await expect(page.locator("#log").get_by_text("The last one.")).to_be_in_viewport()
+        await page.evaluate("scrollTo(0, 0)")
+        await page.reload()

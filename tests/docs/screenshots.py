@@ -38,20 +38,22 @@ async def take(folder: Path, wanted: list[Shown]) -> None:
                 for shown in wanted:
                     if not shown.is_public:
                         await sign_in(visit, nod)
-                    await page.goto(nod.url + shown.address.format(**ids))
-                    await _take_one(page, folder, shown.name)
+                    await _take_one(
+                        page, nod.url + shown.address.format(**ids), folder / shown.name
+                    )
 
 
-async def _take_one(page: Page, folder: Path, name: str) -> None:
+async def _take_one(page: Page, address: str, path: Path) -> None:
     for size, viewport in _SIZES.items():
         await page.set_viewport_size(viewport)
         for scheme in _SCHEMES:
             await page.emulate_media(color_scheme=scheme)
-            await page.reload(wait_until="load")
+            await page.goto("about:blank")
+            await page.goto(address)
             await page.evaluate("document.fonts.ready.then(() => true)")
             picture = Image.open(io.BytesIO(await page.screenshot()))
-            path = folder / f"{name}-{size}-{scheme}.webp"
-            await asyncio.to_thread(picture.save, path, "WEBP", quality=_QUALITY, method=6)
+            target = f"{path}-{size}-{scheme}.webp"
+            await asyncio.to_thread(picture.save, target, "WEBP", quality=_QUALITY, method=6)
 
 
 def main() -> None:

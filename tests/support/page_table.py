@@ -16,6 +16,7 @@ PAGES = (
     Shown("offline", "/offline", is_public=True),
     Shown("home", "/"),
     Shown("agent-new", "/agents/new"),
+    Shown("agent-settings", "/agents/{agent_id}/settings"),
     Shown("chat", "/chats/{conversation_id}"),
     Shown("result", "/runs/{run_id}"),
     Shown("requests", "/requests"),

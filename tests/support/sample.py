@@ -19,6 +19,7 @@ from nod.domain.model import Run, Task, User, new_id
 from nod.domain.runs import make_run
 from nod.engine.fire import run_now
 from nod.engine.settle import complete, put_output
+from nod.store.people import Seen
 from nod.store.store import Tx
 from support.inprocess import InProcess
 
@@ -75,19 +76,20 @@ async def furnish(nod: InProcess) -> dict[str, str]:
     async def fill(tx: Tx) -> dict[str, str]:
         owner = await tx.people.first_user()
         assert owner is not None
-        for task in (briefing, backup):
-            await tx.runs.insert(_history(task, tx.now))
-        before = await _done(tx, ada, briefing, _YESTERDAY)
+        mornings = _history(briefing, tx.now)
+        await tx.runs.insert([*mornings, *_history(backup, tx.now)])
+        await put_output(tx, ada.agent, mornings[-1].id, _YESTERDAY)
         await _done(tx, ada, push, "The push to main is sound.")
+        asked = await _requests(tx, nod, ada, owner)
         where = await _talk(tx, nod, ada, owner)
         run = await _done(tx, ada, briefing, _BRIEFING)
-        asked = await _requests(tx, nod, ada, owner)
+        await tx.people.touch([Seen(ada.agent.id, tx.now)])
         return {
             "agent_id": ada.agent.id,
             "task_id": briefing.id,
             "event_task_id": push.id,
             "run_id": run.id,
-            "earlier_run_id": before.id,
+            "earlier_run_id": mornings[-1].id,
             "conversation_id": where,
             "decision_id": asked,
         }

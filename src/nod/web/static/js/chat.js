@@ -8,10 +8,13 @@ if (log) {
   let atEnd = true;
   let height = page.scrollHeight;
   const toEnd = () => scrollTo(0, page.scrollHeight);
+  history.scrollRestoration = "manual"; // the place of another day is not where one left off
   const named = location.hash && document.getElementById(location.hash.slice(1));
   if (named) named.scrollIntoView({ block: "center" });
   else toEnd();
   addEventListener("scroll", () => (atEnd = page.scrollHeight - page.scrollTop - innerHeight < NEAR_PX), { passive: true });
+  // A picture takes its room only when it is there.
+  log.addEventListener("load", () => atEnd && !named && toEnd(), true);
   document.addEventListener("htmx:beforeSwap", () => (height = page.scrollHeight));
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.closest?.("#newest, #log") && atEnd) toEnd();
@@ -30,6 +33,74 @@ if (form) {
       form.requestSubmit();
     }
   });
+  // Pictures are uploaded as they are chosen, pasted or dropped; the message then names them.
+  const attached = document.getElementById("attached");
+  const files = form.elements.pictures;
+  const say = (detail) => document.dispatchEvent(new CustomEvent("nod:toast", { detail }));
+  async function upload(file) {
+    const waits = document.createElement("li");
+    waits.className = "skeleton";
+    attached.append(waits);
+    const body = new FormData();
+    body.append("pictures", file);
+    const headers = { "HX-Request": "true", "HX-Target": "attached" };
+    try {
+      const answer = await fetch(files.dataset.upload, { method: "POST", body, headers });
+      const shown = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+      if (answer.ok) waits.before(...shown.children);
+      else say(shown.textContent.trim() || "The picture could not be sent.");
+    } catch {
+      say("Nod cannot be reached. The picture was not sent.");
+    }
+    waits.remove();
+  }
+  function take(chosen) {
+    const pictures = [...chosen].filter((each) => each.type.startsWith("image/"));
+    const room = Number(files.dataset.most) - attached.children.length;
+    if (pictures.length > room) say(`A message takes at most ${files.dataset.most} pictures.`);
+    pictures.slice(0, Math.max(0, room)).forEach(upload);
+    text.focus();
+    return pictures.length > 0;
+  }
+  files.addEventListener("change", () => {
+    take(files.files);
+    files.value = "";
+  });
+  text.addEventListener("paste", (event) => {
+    if (event.clipboardData.files.length && take(event.clipboardData.files)) event.preventDefault();
+  });
+  const pane = form.closest(".chat-pane");
+  const over = (event) => event.dataTransfer?.types.includes("Files");
+  pane.addEventListener("dragover", (event) => {
+    if (!over(event)) return;
+    event.preventDefault();
+    form.classList.add("over");
+  });
+  pane.addEventListener("dragleave", () => form.classList.remove("over"));
+  pane.addEventListener("drop", (event) => {
+    form.classList.remove("over");
+    if (!over(event)) return;
+    event.preventDefault();
+    take(event.dataTransfer.files);
+  });
+  attached.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-drop-picture]")) return;
+    event.target.closest("li").remove();
+    text.focus();
+  });
+  // Before htmx hears of it: nothing is sent that is empty, or while a picture is on its way.
+  document.addEventListener(
+    "submit",
+    (event) => {
+      if (event.target !== form) return;
+      const onTheWay = attached.querySelector(".skeleton");
+      if (onTheWay) say("A picture is still on its way. Send again in a moment.");
+      if (!onTheWay && (text.value.trim() || attached.firstElementChild)) return;
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    true,
+  );
   const unquote = () => {
     form.elements.reply_to_id.value = "";
     quoted.hidden = true;
@@ -37,6 +108,7 @@ if (form) {
   form.addEventListener("htmx:afterRequest", (event) => {
     if (event.target !== form || !event.detail.successful) return;
     form.reset();
+    attached.replaceChildren();
     unquote();
     text.focus();
     scrollTo(0, document.scrollingElement.scrollHeight);
