@@ -86,3 +86,23 @@ async def test_a_server_that_starts_again_is_found_again(
         await tell(agent, f"Number {number}.")
         line.mend()
         await expect(page.locator("#log .said")).to_have_count(number + 1, timeout=PATIENCE_MS)
+
+
+async def test_a_line_that_has_gone_silent_without_closing_is_found_out_and_made_anew(
+    far: Visit, nod: InProcess, ada: Credentials, agent: httpx.AsyncClient, line: Proxy
+) -> None:
+    where = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
+    page = await far.page()
+    await page.clock.install()
+    await page.goto(f"{far.url}/chats/{where.id}")
+    await tell(agent, "Before.")
+    await expect(page.locator("#log .said")).to_have_count(1)
+    line.freeze()
+    await tell(agent, "While it was dead.")
+    await page.clock.fast_forward(50_000)
+    await page.clock.fast_forward(5_000)
+    await expect(page.locator("#offline")).to_be_visible()
+    line.open.set()
+    await page.clock.fast_forward(50_000)
+    await expect(page.locator("#log .said .md")).to_have_text(["Before.", "While it was dead."])
+    await expect(page.locator("#offline")).to_be_hidden()

@@ -14,8 +14,10 @@ from nod.web.session import signed_in
 
 PATH = "/live"
 
-# A comment keeps proxies from closing a quiet stream, and finds out that a page is gone.
+# A ping keeps proxies from closing a quiet stream, and finds out that a page is gone. The page
+# finds out by it that the line is dead, which a browser does not tell.
 _PING_S = 20.0
+_PING = b"event: ping\ndata: .\n\n"
 # Changes come in bursts; a page looks once for all of them.
 _GATHER_S = 0.1
 _HEADERS = [
@@ -64,7 +66,7 @@ class LiveStreams:
                 await asyncio.sleep(_GATHER_S)
                 await self._say(send, _event(stream.take(), self._nod.clock.now()))
             else:
-                await self._say(send, b": \n\n")
+                await self._say(send, _PING)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _say(self, send: Any, data: bytes) -> None:

@@ -8,9 +8,11 @@ Idiomorph.defaults.ignoreActiveValue = true;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
 
 const HIDDEN_MS = 20_000; // a page in the background lets go of its stream after that
+const SILENT_MS = 45_000; // the server says something every 20 seconds; after that the line is dead
 let since = document.querySelector('meta[name="nod-now"]')?.content ?? "0";
 let stream = null;
 let hidden = null;
+let silent = null;
 
 function refresh(topics) {
   const all = topics.includes("resync");
@@ -22,10 +24,22 @@ function refresh(topics) {
   }
 }
 
+function listen() {
+  clearTimeout(silent);
+  silent = setTimeout(() => {
+    document.dispatchEvent(new CustomEvent("nod:offline"));
+    close();
+    open();
+  }, SILENT_MS);
+}
+
 function open() {
   if (stream || !document.body.hasAttribute("data-signed-in")) return;
   stream = new EventSource(`/live?since=${since}`);
+  listen();
+  stream.addEventListener("ping", listen);
   stream.onmessage = (message) => {
+    listen();
     since = message.lastEventId || since;
     if (message.data) refresh(message.data.split(" "));
   };
@@ -41,6 +55,7 @@ function open() {
 }
 
 function close() {
+  clearTimeout(silent);
   stream?.close();
   stream = null;
 }
