@@ -24,6 +24,7 @@ from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.notify.apprise_sender import AppriseSender
 from nod.notify.push import PushSender
+from nod.pictures import Pictures
 from nod.secrets import Vault, load_secret_key
 from nod.store.effects import Effects
 from nod.store.migrate import load_migrations
@@ -55,6 +56,7 @@ class Nod:
         self.vault = Vault(load_secret_key(settings.secret_key, settings.data_dir))
         database = open_database(settings, exclusive=True)
         self.store = Store(database, self.clock, self.limits, self._committed)
+        self.pictures = Pictures(self.limits)
         self.changes = Changes()
         self.live = Live(self.clock.now())
         self.sockets = Sockets()

@@ -28,6 +28,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/tasks/{agent_id}/{task_id}"): {"name": "Mine"},
     ("PATCH", "/api/notifications/settings"): {"morning_at": "07:30"},
 }
+# A picture of one pixel.
+GIF = b"GIF89a\1\0\1\0\x80\0\0" + bytes(6) + b",\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+FILES = {("POST", "/api/conversations/{conversation_id}/images"): GIF}
 QUERIES = {"/api/tasks/{agent_id}/{task_id}/why": {"at": "2026-03-02T09:00:00Z"}}
 # Everybody's own call, without a token.
 OPEN = {("POST", "/api/auth/login")}
@@ -73,8 +76,10 @@ async def house(tmp_path: Path) -> AsyncIterator[Household]:
 
 
 async def call(client: Any, method: str, path: str, ids: dict[str, str]) -> Any:
-    body = BODIES.get((method, path))
-    return await client.request(method, path.format(**ids), json=body, params=QUERIES.get(path, {}))
+    sent: dict[str, Any] = {"json": BODIES.get((method, path))}
+    if (method, path) in FILES:
+        sent = {"content": FILES[method, path]}
+    return await client.request(method, path.format(**ids), params=QUERIES.get(path, {}), **sent)
 
 
 def test_the_server_has_no_other_routes_for_people(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ ACCOUNTS = "unit/actions/test_accounts_actions.py"
 RUNS = "api/test_agent_runs.py"
 TASKS = "api/test_agent_tasks.py"
 NOTIFICATIONS = "api/test_notifications.py"
+PICTURES = "unit/test_pictures.py"
+IN_CHAT = "web/test_pictures_in_chat.py"
 NOTIFIER = "engine/test_notifier.py"
 
 # The limit, the file, and what in the file is about it: the limit's own name, or a test's.
@@ -31,6 +33,11 @@ TESTED: dict[str, tuple[str, str]] = {
     "event_body_bytes": (EDGES, "event_body_bytes"),
     "frame_bytes": (FRAMES, "test_a_frame_of_ten_megabytes_is_refused"),
     "image_bytes": ("api/test_agent_events.py", "test_a_picture_of_five_mebibytes_fits"),
+    "upload_bytes": (PICTURES, "test_an_upload_of_upload_bytes_is_taken_and_one_byte_more"),
+    "upload_pixels": (PICTURES, "test_a_picture_of_upload_pixels_is_taken_and_one_pixel_more"),
+    "picture_side_px": (PICTURES, "test_a_picture_is_scaled_down_to_picture_side_px"),
+    "message_pictures": (IN_CHAT, "test_a_message_takes_as_many_pictures_as_the_limit_and_not"),
+    "upload_s": (IN_CHAT, "test_a_picture_that_was_not_sent_goes_after_a_day"),
     "json_depth": (INBOUND, "test_json_may_be_nested_as_deep_as_the_limit"),
     "form_fields": (INBOUND, "form_fields"),
     # texts

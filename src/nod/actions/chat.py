@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from nod.actions import uploads
 from nod.actions.checks import limited, required
 from nod.domain.errors import Forbidden, InvalidInput, NotFound, TooLarge
 from nod.domain.instant import SECOND
@@ -27,6 +29,7 @@ from nod.domain.states import run_can
 from nod.engine import notify
 from nod.engine.outbox import make_event, put
 from nod.engine.settle import get_own, sign_of_life
+from nod.pictures import Picture
 from nod.store.chat import NEWEST, Report, make_message
 from nod.store.store import Tx
 
@@ -74,10 +77,14 @@ class StatusFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserMessageFields(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as a person sends it."""
+    """A message as a person sends it. `image_ids` are of pictures uploaded before.
+
+    `image_base64` is made a picture by the door: it takes time that no transaction has.
+    """
 
     text: str | None = None
     image_base64: str | None = None
+    image_ids: list[str] = []
     reply_to_id: str | None = None
 
 
@@ -106,6 +113,7 @@ async def agent_message(
         message = await tx.chat.add_message(
             make_message(tx.now, where, "agent", kind, text, report)
         )
+        await _attach(tx, message)
         await notify.agent_message(tx, agent, message)
     else:
         # Every text is kept for the run's deliverable; the bubble shows the last.
@@ -113,6 +121,7 @@ async def agent_message(
             make_message(tx.now, where, "agent", "text", text, report, run_id=run.id)
         )
         message = await tx.chat.put_bubble(where.id, run, text, tx.now, report)
+        await _attach(tx, message)
     await stop_thinking(tx, agent)
     _tell(tx, message)
     return message
@@ -130,9 +139,16 @@ async def _report(tx: Tx, agent: Agent, fields: MessageFields) -> Report:
 
 
 async def user_message(
-    tx: Tx, user: User, conversation_id: str, fields: UserMessageFields, public_url: str
+    tx: Tx,
+    user: User,
+    conversation_id: str,
+    fields: UserMessageFields,
+    public_url: str,
+    pictures: Sequence[Picture] = (),
 ) -> Message:
     """Store what the person says, and tell the agent. `public_url` is where pictures are found.
+
+    `pictures` come with the message itself, after those that `fields` names.
 
     Raises NotFound for a conversation that is not the person's, Forbidden when its agent takes
     no messages, InvalidInput, TooLarge.
@@ -142,8 +158,8 @@ async def user_message(
     if agent is None or agent.kind == "approval_only":
         raise Forbidden("this agent takes no messages; it only asks for decisions")
     text = limited(fields.text or "", "text", tx.limits.message_chars)
-    image_id = await _store_image(tx, where.agent_id, fields.image_base64)
-    if not text.strip() and image_id is None:
+    image_ids = await uploads.taken(tx, where, fields.image_ids, pictures)
+    if not text.strip() and not image_ids:
         raise InvalidInput("text is missing; a message needs text or an image")
     reply_to = await _replied_to(tx, where, fields.reply_to_id)
     message = make_message(
@@ -152,26 +168,27 @@ async def user_message(
         "user",
         "text",
         text,
-        Report(image_id=image_id),
+        Report(image_id=image_ids[0] if image_ids else None),
         reply_to_id=None if reply_to is None else reply_to.id,
     )
-    event = await put(tx, _user_message_event(tx, user, message, reply_to, public_url))
+    urls = [f"{public_url.rstrip('/')}/api/images/{each}" for each in image_ids]
+    event = await put(tx, _user_message_event(tx, user, message, reply_to, urls))
     stored = await tx.chat.add_message(replace(message, event_id=event.id))
+    await tx.chat.attach(image_ids, stored.id)
     _tell(tx, stored)
     return stored
 
 
 def _user_message_event(
-    tx: Tx, user: User, message: Message, reply_to: Message | None, public_url: str
+    tx: Tx, user: User, message: Message, reply_to: Message | None, image_urls: list[str]
 ) -> Event:
-    image_url = None if message.image_id is None else f"{public_url}/api/images/{message.image_id}"
     fields = {
         "text": message.text,
         "sender_name": user.name or user.email.partition("@")[0],
         "conversation_id": message.conversation_id,
         "message_id": message.id,
-        "image_url": image_url,
-        "image_urls": [] if image_url is None else [image_url],
+        "image_url": image_urls[0] if image_urls else None,
+        "image_urls": image_urls,
         "audio_url": None,
         "reply_to_id": message.reply_to_id,
         "reply_to_text": None if reply_to is None else reply_to.text,
@@ -258,16 +275,22 @@ async def named_run(tx: Tx, agent: Agent, run_id: str, via: Channel) -> Run:
 # pictures
 
 
+async def _attach(tx: Tx, message: Message) -> None:
+    if message.image_id is not None:
+        await tx.chat.attach([message.image_id], message.id)
+
+
 async def _store_image(tx: Tx, agent_id: str, image_base64: str | None) -> str | None:
     if image_base64 is None:
         return None
-    data = _decoded(image_base64, tx.limits)
+    data = decoded(image_base64, tx.limits)
     image = Image(new_id("img", tx.now), agent_id, _media_type(data), data, tx.now)
     await tx.chat.insert_image(image)
     return image.id
 
 
-def _decoded(image_base64: str, limits: Limits) -> bytes:
+def decoded(image_base64: str, limits: Limits) -> bytes:
+    """The bytes that the text stands for. Raises InvalidInput, TooLarge."""
     too_large = TooLarge(f"an image holds at most {limits.image_bytes // MIB} MiB; make it smaller")
     # data:image/png;base64,… is what browsers and canvases give
     text = image_base64.partition(",")[2] if image_base64.startswith("data:") else image_base64

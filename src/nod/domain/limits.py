@@ -26,6 +26,10 @@ class Limits:
     event_body_bytes: int = _limit(8 * MIB, "body of a request that may carry an image or output")
     frame_bytes: int = _limit(8 * MIB, "one WebSocket frame from an agent")
     image_bytes: int = _limit(5 * MIB, "one image, decoded")
+    upload_bytes: int = _limit(20 * MIB, "pictures that a person uploads with one request")
+    upload_pixels: int = _limit(40_000_000, "pixels (width times height) of an uploaded picture")
+    picture_side_px: int = _limit(2_048, "longer side to which an uploaded picture is scaled down")
+    message_pictures: int = _limit(6, "pictures of one message of a person")
     json_depth: int = _limit(64, "levels of nesting in JSON that Nod reads")
     form_fields: int = _limit(1_000, "fields of a form post to a trigger")
 
@@ -124,5 +128,6 @@ class Limits:
     retention_s: int = _limit(90 * DAY, "how long runs, events, deliveries and activity are kept")
     refused_calls: int = _limit(50, "newest refused calls of a trigger that are kept")
     refused_call_s: int = _limit(1, "how often refused calls of one trigger are written")
+    upload_s: int = _limit(DAY, "how long an uploaded picture is kept that no message shows")
     retention_runs: int = _limit(100, "newest runs of a task that are kept whatever their age")
     shutdown_s: int = _limit(10, "longest clean shutdown")

@@ -268,6 +268,10 @@ class Image:
     media_type: str
     data: bytes
     created_at: Instant
+    width: int | None = None  # in pixels, where Nod made the picture anew
+    height: int | None = None
+    message_id: str | None = None  # None: uploaded, and in no message yet
+    position: int = 0  # among those of its message
 
 
 @dataclass(frozen=True, slots=True)

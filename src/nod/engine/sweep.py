@@ -40,6 +40,10 @@ async def _notices(tx: Tx) -> int:
     return await tx.notify.sweep(_before(tx), BATCH)
 
 
+async def _images(tx: Tx) -> int:
+    return await tx.chat.sweep_images(tx.now - tx.limits.upload_s * SECOND, BATCH)
+
+
 # Each removes one batch of what is past its retention, and says how many rows went.
 SWEEPS: Mapping[str, Sweep] = MappingProxyType(
     {
@@ -49,5 +53,6 @@ SWEEPS: Mapping[str, Sweep] = MappingProxyType(
         "calls": _calls,
         "refused_calls": _refused_calls,
         "notices": _notices,
+        "images": _images,
     }
 )

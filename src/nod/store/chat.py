@@ -1,5 +1,6 @@
 """Conversations, messages, pictures, decisions and activity in the store."""
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -32,6 +33,14 @@ class Report(NamedTuple):
     title: str | None = None
     description: str | None = None
     image_id: str | None = None
+
+
+class Shown(NamedTuple):
+    """A picture of a message without its bytes; its size in pixels where that is known."""
+
+    id: str
+    width: int | None
+    height: int | None
 
 
 PLAIN = Report()
@@ -167,6 +176,22 @@ class Chat:
     async def image(self, image_id: str) -> Image | None:
         found = await self._db.one("image", image_id=image_id)
         return None if found is None else Image(*found)
+
+    async def pictures(self, message_id: str) -> list[Shown]:
+        """The pictures of a message in their order."""
+        found = await self._db.all("pictures_of_message", message_id=message_id)
+        return [Shown(*each) for each in found]
+
+    async def attach(self, image_ids: Sequence[str], message_id: str) -> None:
+        """These pictures are the message's, in this order, as far as they are in no other."""
+        for position, image_id in enumerate(image_ids):
+            await self._db.run(
+                "attach_image", image_id=image_id, message_id=message_id, position=position
+            )
+
+    async def sweep_images(self, before: Instant, limit: int) -> int:
+        """Remove pictures in no message that were uploaded before then."""
+        return await self._db.run("sweep_images", before=before, limit=limit)
 
     # decisions
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nod.domain.model import Conversation, Decision, Event, Message, Run, Task
-from nod.store.chat import NEWEST
+from nod.store.chat import NEWEST, Shown
 from nod.store.store import Tx
 
 
@@ -17,6 +17,7 @@ class Bubble:
     decision: Decision | None  # of a request's card
     reply_to: Message | None
     event: Event | None  # by which a person's message goes to the agent
+    pictures: tuple[Shown, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +63,7 @@ async def _bubble(tx: Tx, message: Message) -> Bubble:
         reply_to = await tx.chat.message(message.reply_to_id)
     if message.event_id is not None:
         event = await tx.events.get(message.event_id)
-    return Bubble(message, run, task, decision, reply_to, event)
+    pictures: tuple[Shown, ...] = ()
+    if message.image_id is not None:
+        pictures = tuple(await tx.chat.pictures(message.id))
+    return Bubble(message, run, task, decision, reply_to, event, pictures)

@@ -18,6 +18,7 @@ from nod.domain.model import Agent, Conversation
 from nod.store.chat import NEWEST
 from nod.store.store import Tx
 from nod.web.bubbles import Block, load_block
+from nod.web.uploads import pictures_of
 from nod.web.view import Viewer
 
 _PAGE = 40
@@ -49,6 +50,7 @@ async def chat_values(viewer: Viewer, conversation_id: str) -> dict[str, Any]:
             "mine": next(each for each in agents if each.agent.id == agent.id),
             "here": agent.id,
             "sockets": viewer.nod.sockets,
+            "most_pictures": viewer.nod.limits.message_pictures,
         }
 
     values = await viewer.nod.store.read(look)
@@ -133,15 +135,22 @@ async def say(
     """Say something to the agent. The answer is the block of the newest messages."""
     form = await viewer.request.form()
     fields = chat.UserMessageFields(
-        text=str(form.get("text") or ""), reply_to_id=str(form.get("reply_to_id") or "") or None
+        text=_text(form.get("text")),
+        reply_to_id=_text(form.get("reply_to_id")) or None,
+        image_ids=[each for each in form.getall("image_ids", []) if isinstance(each, str)],
     )
+    pictures = await pictures_of(form, viewer.nod.pictures, viewer.nod.limits)
     url = viewer.nod.settings.public_url
     await viewer.nod.store.write(
-        lambda tx: chat.user_message(tx, viewer.user, conversation_id, fields, url)
+        lambda tx: chat.user_message(tx, viewer.user, conversation_id, fields, url, pictures)
     )
     if viewer.part is None:
         return viewer.go(f"/chats/{conversation_id}")
     return await _newest(viewer, conversation_id, first)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 @get("/images/{image_id:str}", media_type="image/*")
@@ -151,4 +160,5 @@ async def image(viewer: NamedDependency[Viewer], image_id: FromPath[str]) -> Res
     return Response(found.data, media_type=found.media_type, headers=PICTURE_HEADERS)
 
 
-routes = [conversation, head, newest, older, say, image]
+routes = [conversation, head, newest, older, image]
+with_files = [say]

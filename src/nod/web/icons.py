@@ -4,6 +4,9 @@ from markupsafe import Markup
 
 _PATHS = {
     "chats": "M4 5h16v11H9l-5 4z",
+    "alarm": "M12 21a7.5 7.5 0 1 0 0-15 7.5 7.5 0 0 0 0 15M12 9.5v4l2.5 1.5M3.5 7 7 4M20.5 7 17 4",
+    "calendar": "M4 6h16v14H4zM4 10.5h16M8.5 3.5V8M15.5 3.5V8",
+    "more": "M5 12h.01M12 12h.01M19 12h.01",
     "requests": "M5 12l5 5L20 7",
     "plus": "M12 5v14M5 12h14",
     "back": "M15 5l-7 7 7 7",
@@ -13,6 +16,7 @@ _PATHS = {
     "copy": "M9 9h11v11H9zM5 15H4V4h11v1",
     "download": "M12 4v11m-5-5 5 5 5-5M4 20h16",
     "share": "M12 15V4m-4 4 4-4 4 4M5 12v8h14v-8",
+    "picture": "M4 5h16v14H4zM4 16l5-5 4 4 2-2 5 4M15.5 9.5h.01",
     "play": "M8 5l11 7-11 7z",
     "key": "M15 13a4 4 0 1 0-3.9-5L3 16v4h4v-3h3v-3l2-1.5a4 4 0 0 0 3 .5",
     "check": "M5 12l5 5L20 7",

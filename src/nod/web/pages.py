@@ -1,20 +1,45 @@
 """All pages put together, with what holds for each of them."""
 
+from collections.abc import Sequence
+
 from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from nod.domain.limits import Limits
-from nod.web import act, agent_settings, agents, assets, chats, home, pwa, requests, runs, start
+from nod.web import (
+    act,
+    agent_settings,
+    agents,
+    assets,
+    chats,
+    home,
+    pwa,
+    requests,
+    runs,
+    start,
+    uploads,
+)
 from nod.web.problems import answer
 from nod.web.session import check_origin, viewer
 
 
 def routes(limits: Limits) -> list[ControllerRouterHandler]:
     """What to mount. The app gives the dependency `nod` to all of them."""
-    pages = Router(
-        "/",
-        route_handlers=[
+
+    def router(handlers: Sequence[ControllerRouterHandler], body_bytes: int) -> Router:
+        return Router(
+            "/",
+            route_handlers=handlers,
+            dependencies={"viewer": Provide(viewer)},
+            exception_handlers={Exception: answer},
+            before_request=check_origin,
+            request_max_body_size=body_bytes,
+            include_in_schema=False,
+        )
+
+    pages = router(
+        [
             *start.routes,
             *home.routes,
             *agents.routes,
@@ -26,10 +51,10 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
             *pwa.routes,
             assets.asset,
         ],
-        dependencies={"viewer": Provide(viewer)},
-        exception_handlers={Exception: answer},
-        before_request=check_origin,
-        request_max_body_size=limits.event_body_bytes,
-        include_in_schema=False,
+        limits.event_body_bytes,
     )
-    return [pages]
+    # What comes with pictures: their bytes, and the fields of the form around them.
+    with_files = router(
+        [*chats.with_files, *uploads.routes], limits.upload_bytes + limits.body_bytes
+    )
+    return [pages, with_files]

@@ -22,6 +22,7 @@ from nod.domain.model import Activity, Agent, Conversation, Message, Run, User
 from nod.engine.ending import cancel
 from nod.engine.fire import run_now
 from nod.engine.settle import complete, summary_of
+from nod.pictures import Picture
 from support.world import World, open_world
 
 URL = "https://nod.example.org"
@@ -44,7 +45,7 @@ async def say(world: World, agent: Agent | None = None, /, **fields: str) -> Mes
 
 
 async def tell(world: World, where: str, /, **fields: str) -> Message:
-    given = UserMessageFields(**fields)
+    given = msgspec.convert(fields, UserMessageFields)
     return await world.store.write(lambda tx: chat.user_message(tx, world.owner, where, given, URL))
 
 
@@ -213,7 +214,11 @@ async def test_a_picture_alone_is_a_message_and_the_agent_learns_its_address(
     world: World,
 ) -> None:
     where = await home(world)
-    said = await tell(world, where.id, image_base64=picture())
+    photo = Picture("image/png", PNG, 2, 1)
+    fields = UserMessageFields()
+    said = await world.store.write(
+        lambda tx: chat.user_message(tx, world.owner, where.id, fields, URL, [photo])
+    )
     event = await world.store.read(lambda tx: tx.events.get(said.event_id or ""))
     assert event is not None
     url = f"{URL}/api/images/{said.image_id}"

@@ -15,6 +15,7 @@ from nod.api.user.runs import Deliveries, Runs
 from nod.api.user.schedules import Schedules
 from nod.api.user.task_extras import TaskExtras
 from nod.api.user.tasks import Tasks
+from nod.api.user.uploads import Uploads
 from nod.domain.limits import Limits
 
 _SMALL = [
@@ -46,4 +47,10 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
         dependencies=dependencies,
         request_max_body_size=limits.event_body_bytes,
     )
-    return [small, large]
+    files = Router(
+        "/",
+        route_handlers=[Uploads],
+        dependencies=dependencies,
+        request_max_body_size=limits.upload_bytes,
+    )
+    return [small, large, files]

@@ -19,8 +19,9 @@ from nod.api.user.views import (
     message_view,
 )
 from nod.app import Nod
-from nod.domain.model import User
-from nod.store.chat import NEWEST
+from nod.domain.model import Message, User
+from nod.store.chat import NEWEST, Shown
+from nod.store.store import Tx
 
 # A picture is somebody's upload: it is shown as what its bytes are and may do nothing.
 PICTURE_HEADERS = {
@@ -29,6 +30,11 @@ PICTURE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, max-age=31536000, immutable",
 }
+
+
+async def pictures_of(tx: Tx, message: Message) -> list[Shown]:
+    """The pictures of the message; who has none is not looked for."""
+    return [] if message.image_id is None else await tx.chat.pictures(message.id)
 
 
 class Conversations(Controller):
@@ -57,11 +63,19 @@ class Conversations(Controller):
     ) -> Response[list[MessageView]]:
         """The messages, newest first. A run is one bubble, which shows the last of its texts."""
         size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)
-        found = await nod.store.read(
-            lambda tx: chat.list_messages(tx, user, conversation_id, size + 1, before)
+
+        async def look(tx: Tx) -> list[tuple[Message, list[Shown]]]:
+            found = await chat.list_messages(tx, user, conversation_id, size + 1, before)
+            return [(each, await pictures_of(tx, each)) for each in found]
+
+        return page(
+            await nod.store.read(look),
+            size,
+            lambda each: message_view(*each),
+            lambda last: last[0].seq,
+            f"{self.path}/{conversation_id}/messages",
+            limit=limit,
         )
-        path = f"{self.path}/{conversation_id}/messages"
-        return page(found, size, message_view, lambda last: last.seq, path, limit=limit)
 
     @post("/{conversation_id:str}/messages")
     async def send_message(
@@ -72,11 +86,17 @@ class Conversations(Controller):
         data: JSONBody[UserMessageFields],
     ) -> MessageView:
         """Say something to the agent; it is told as a `user_message` event."""
+        pictures = []
+        if data.image_base64 is not None:
+            given = chat.decoded(data.image_base64, nod.limits)
+            pictures.append(await nod.pictures.clean(given))
         url = nod.settings.public_url
-        message = await nod.store.write(
-            lambda tx: chat.user_message(tx, user, conversation_id, data, url)
-        )
-        return message_view(message)
+
+        async def send(tx: Tx) -> MessageView:
+            message = await chat.user_message(tx, user, conversation_id, data, url, pictures)
+            return message_view(message, await tx.chat.pictures(message.id))
+
+        return await nod.store.write(send)
 
 
 class Images(Controller):

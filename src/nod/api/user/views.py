@@ -1,5 +1,6 @@
 """What the API shows a person. Nothing secret has a field here, except where it is shown once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from nod.domain.model import (
     Session,
     User,
 )
+from nod.store.chat import Shown
 
 
 class UserView(msgspec.Struct):
@@ -126,6 +128,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     report_title: str | None
     report_description: str | None
     image_url: str | None
+    image_urls: list[str]
     task_run_id: str | None
     decision_id: str | None
     reply_to_id: str | None
@@ -134,7 +137,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     updated_at: str
 
 
-def message_view(each: Message) -> MessageView:
+def message_view(each: Message, pictures: Sequence[Shown] = ()) -> MessageView:
     return MessageView(
         id=each.id,
         conversation_id=each.conversation_id,
@@ -145,6 +148,7 @@ def message_view(each: Message) -> MessageView:
         report_title=each.title,
         report_description=each.description,
         image_url=None if each.image_id is None else f"/api/images/{each.image_id}",
+        image_urls=[f"/api/images/{one.id}" for one in pictures],
         task_run_id=each.run_id,
         decision_id=each.decision_id,
         reply_to_id=each.reply_to_id,

@@ -26,6 +26,15 @@ CREATE INDEX decisions_held ON decisions (held_until)
   WHERE status = 'pending' AND held_until IS NOT NULL;
 ALTER TABLE decisions ADD COLUMN outside BOOLEAN NOT NULL DEFAULT FALSE;
 
+-- A picture goes with its message. One that was uploaded and not sent goes after a day.
+ALTER TABLE images ADD COLUMN width INTEGER;
+ALTER TABLE images ADD COLUMN height INTEGER;
+ALTER TABLE images ADD COLUMN message_id TEXT REFERENCES messages (id) ON DELETE CASCADE;
+ALTER TABLE images ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+UPDATE images SET message_id = m.id FROM messages m WHERE m.image_id = images.id;
+CREATE INDEX images_by_message ON images (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX images_unsent ON images (created_at) WHERE message_id IS NULL;
+
 -- The link that makes the first account; only its hash is kept.
 CREATE TABLE setup_links (
   token_hash TEXT PRIMARY KEY,

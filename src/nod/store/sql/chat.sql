@@ -54,6 +54,20 @@ INSERT INTO images ({images}) VALUES ({values_of_images})
 -- name: image
 SELECT {images} FROM images WHERE id = :image_id
 
+-- name: pictures_of_message
+-- Without their bytes.
+SELECT id, width, height FROM images WHERE message_id = :message_id ORDER BY position, id
+
+-- name: attach_image
+-- A picture that is in another message already stays there.
+UPDATE images SET message_id = :message_id, position = :position
+WHERE id = :image_id AND message_id IS NULL
+
+-- name: sweep_images
+DELETE FROM images WHERE id IN (
+  SELECT id FROM images WHERE message_id IS NULL AND created_at <= :before
+  ORDER BY created_at LIMIT :limit)
+
 -- name: insert_decision
 INSERT INTO decisions ({decisions}) VALUES ({values_of_decisions})
 
