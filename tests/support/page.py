@@ -124,6 +124,16 @@ async def overflow(page: Page) -> int:
     return wide
 
 
+async def too_wide(page: Page) -> list[str]:
+    """What reaches beyond the window's right edge."""
+    found: list[str] = await page.evaluate(
+        "[...document.body.querySelectorAll('*')]"
+        ".filter((each) => each.getBoundingClientRect().right > innerWidth + 1)"
+        ".map((each) => each.cloneNode().outerHTML.slice(0, 90))"
+    )
+    return found
+
+
 _SMALL = """() => {
   const stops =
     "button, summary, select, textarea, input:not([type=hidden]), a";
