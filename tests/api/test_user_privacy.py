@@ -23,6 +23,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/agents/{agent_id}"): {"name": "Mine"},
     ("POST", "/api/agents/{agent_id}/rules"): {"pattern": "git push"},
     ("POST", "/api/conversations/{conversation_id}/messages"): {"text": "Hello"},
+    ("POST", "/api/conversations/{conversation_id}/read"): {},
     ("POST", "/api/decisions/{decision_id}/resolve"): {"status": "approved"},
     ("POST", "/api/tasks/{agent_id}"): TASK,
     ("PATCH", "/api/tasks/{agent_id}/{task_id}"): {"name": "Mine"},

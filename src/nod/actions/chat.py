@@ -247,6 +247,24 @@ async def mark_read(tx: Tx, user: User, conversation_id: str, seq: int) -> None:
         tx.effects.fact("read", conversation_id=where.id, user_id=user.id)
 
 
+async def read_up_to(
+    tx: Tx, user: User, conversation_id: str, message_id: str | None = None
+) -> None:
+    """The person has read up to this message; None: all there is. Raises NotFound, InvalidInput."""
+    where = await get_conversation(tx, user, conversation_id)
+    if message_id is None:
+        newest = await tx.chat.messages(where.id, 1)
+        message = newest[0] if newest else None
+    else:
+        message = await tx.chat.message(message_id)
+        if message is None or message.conversation_id != where.id:
+            raise InvalidInput(
+                f"message_id names no message of this conversation: {message_id[:64]}"
+            )
+    if message is not None:
+        await mark_read(tx, user, where.id, message.seq)
+
+
 # what an agent may name
 
 

@@ -9,6 +9,7 @@ from nod.api.user.accounts import Login, Me
 from nod.api.user.agents import Agents
 from nod.api.user.chat import ActivityLog, Conversations, Images
 from nod.api.user.decisions import Decisions
+from nod.api.user.home import Home
 from nod.api.user.notifications import Notifications
 from nod.api.user.result import RunResult, TaskStrip
 from nod.api.user.runs import Deliveries, Runs
@@ -22,6 +23,7 @@ _SMALL = [
     Login,
     Me,
     Agents,
+    Home,
     Images,
     ActivityLog,
     Decisions,

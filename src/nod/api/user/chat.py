@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -35,6 +36,12 @@ PICTURE_HEADERS = {
 async def pictures_of(tx: Tx, message: Message) -> list[Shown]:
     """The pictures of the message; who has none is not looked for."""
     return [] if message.image_id is None else await tx.chat.pictures(message.id)
+
+
+class ReadFields(msgspec.Struct):
+    """How far the person has read; without a message, all there is."""
+
+    message_id: str | None = None
 
 
 class Conversations(Controller):
@@ -97,6 +104,19 @@ class Conversations(Controller):
             return message_view(message, await tx.chat.pictures(message.id))
 
         return await nod.store.write(send)
+
+    @post("/{conversation_id:str}/read", status_code=204)
+    async def mark_read(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        conversation_id: FromPath[str],
+        data: JSONBody[ReadFields],
+    ) -> None:
+        """The person has read it, up to `message_id` if that is given."""
+        await nod.store.write(
+            lambda tx: chat.read_up_to(tx, user, conversation_id, data.message_id)
+        )
 
 
 class Images(Controller):
