@@ -12,10 +12,14 @@ if (log) {
   const named = location.hash && document.getElementById(location.hash.slice(1));
   if (named) named.scrollIntoView({ block: "center" });
   else toEnd();
-  addEventListener("scroll", () => (atEnd = page.scrollHeight - page.scrollTop - innerHeight < NEAR_PX), { passive: true });
+  const look = () => (atEnd = page.scrollHeight - page.scrollTop - innerHeight < NEAR_PX);
+  addEventListener("scroll", look, { passive: true });
   // A picture takes its room only when it is there.
   log.addEventListener("load", () => atEnd && !named && toEnd(), true);
-  document.addEventListener("htmx:beforeSwap", () => (height = page.scrollHeight));
+  document.addEventListener("htmx:beforeSwap", () => {
+    height = page.scrollHeight;
+    look();
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.closest?.("#newest, #log") && atEnd) toEnd();
     // Older messages come in above: what one reads stays where it is.
