@@ -173,7 +173,7 @@ async def test_a_result_has_a_bubble_a_sheet_and_an_address_of_its_own(
     assert "<html" not in sheet
     assert '<h2 id="sheet-title">Twelve commits</h2>' in sheet
     assert "<li>one</li>" in sheet
-    assert "1,200 tokens" in sheet
+    assert "<dd>1,200 in</dd>" in sheet
     whole = (await ann.get(f"/runs/{run.id}")).text
     assert "All well." in whole
     assert "Twelve commits" in whole

@@ -137,6 +137,7 @@ async def add_context(
         )
     block = ContextBlock(run.id, last_id + 1, text, tx.now)
     await tx.runs.add_context(block)
+    tx.effects.fact("context_added", run_id=run.id, task_id=run.task_id, agent_id=agent.id)
     return block
 
 

@@ -105,7 +105,7 @@ async def _newest(viewer: Viewer, conversation_id: str, first: int) -> Response[
     if len(block.bubbles) == _MOST:
         return Response(b"", headers={"HX-Refresh": "true"})
     await mark_read(viewer, where, block)
-    return viewer.fragment(
+    return await viewer.drawn(
         "chat/newest.html", conversation=where, agent=agent, block=block, first=first
     )
 
@@ -123,7 +123,7 @@ async def older(
         return where, agent, await load_block(tx, where, _PAGE, before=before)
 
     where, agent, block = await viewer.nod.store.read(look)
-    return viewer.fragment(
+    return await viewer.drawn(
         "chat/older.html", conversation=where, agent=agent, block=block, before=before
     )
 

@@ -1,5 +1,6 @@
 """Who looks at a page, and how a page is made for them."""
 
+import asyncio
 import gzip
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,7 +82,11 @@ class Viewer:
     async def page(self, template: str, **values: Any) -> Response[bytes]:
         """The template as an answer: a whole page, with what stands in its frame."""
         waiting = await self.nod.store.read(lambda tx: tx.chat.count_waiting(self.user.id))
-        return self.fragment(template, waiting=waiting, **values)
+        return await self.drawn(template, waiting=waiting, **values)
+
+    async def drawn(self, template: str, **values: Any) -> Response[bytes]:
+        """As `fragment`, outside of the event loop: for what may hold a text of any length."""
+        return await asyncio.to_thread(self.fragment, template, **values)
 
     def fragment(self, template: str, **values: Any) -> Response[bytes]:
         """The template as an answer. `me`, `t` (times) and `now` are there for every template."""
