@@ -12,7 +12,7 @@ from nod.actions import chat
 from nod.actions.agents import Credentials
 from nod.actions.chat import ProcessingFields
 from support.inprocess import InProcess, until
-from support.page import Visit
+from support.page import Visit, holds
 
 
 def drawn() -> bytes:
@@ -129,7 +129,7 @@ async def test_a_conversation_with_a_picture_opens_at_its_end_also_when_loaded_a
     (await agent.post("/api/agent/events", json=body)).raise_for_status()
     page = await ann.page(path)
     for _ in range(2):
-        await page.wait_for_function("document.querySelector('.said img').naturalHeight > 0")
+        await holds(page, "document.querySelector('.said img').naturalHeight > 0")
         await expect(page.locator("#log").get_by_text("The last one.")).to_be_in_viewport()
         await page.evaluate("scrollTo(0, 0)")
         await page.reload()

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
 from support.inprocess import InProcess
-from support.page import Visit, sign_in, visiting
+from support.page import Visit, holds, sign_in, visiting
 from support.proxy import Proxy, proxying
 
 
@@ -35,7 +35,7 @@ async def phone(browser: Browser, nod: InProcess, line: Proxy) -> AsyncIterator[
 async def at_work(page: Page) -> None:
     """Wait until the service worker answers for this page."""
     await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    await page.wait_for_function("navigator.serviceWorker.controller !== null")
+    await holds(page, "navigator.serviceWorker.controller !== null")
 
 
 async def test_the_manifest_is_what_chromium_asks_for_before_it_installs(phone: Visit) -> None:
@@ -74,7 +74,7 @@ async def test_without_a_connection_a_page_seen_before_is_shown_and_says_so(
     await at_work(page)
     await page.reload()
     await expect(page.get_by_text("Ada").first).to_be_visible()
-    await page.wait_for_function("caches.match(location.href).then(Boolean)")
+    await holds(page, "caches.match(location.href).then(Boolean)")
     line.cut()
     await page.reload()
     await expect(page.get_by_text("Ada").first).to_be_visible()
@@ -100,6 +100,6 @@ async def test_what_the_worker_keeps_goes_when_one_signs_out(phone: Visit) -> No
     page = await phone.page("/")
     await at_work(page)
     await page.reload()
-    await page.wait_for_function("caches.match(location.href).then(Boolean)")
+    await holds(page, "caches.match(location.href).then(Boolean)")
     await page.evaluate("fetch('/logout', { method: 'POST' }).then((answer) => answer.status)")
-    await page.wait_for_function("caches.match(location.href).then((found) => !found)")
+    await holds(page, "caches.match(location.href).then((found) => !found)")

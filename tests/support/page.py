@@ -19,7 +19,7 @@ from playwright.async_api import (
 
 from support.browser import OWNER, signed_in
 from support.chromium import chromium
-from support.inprocess import InProcess
+from support.inprocess import InProcess, until
 from support.server import RunningServer
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -107,6 +107,14 @@ async def sign_in(visit: Visit, server: InProcess | RunningServer, email: str = 
     async with await signed_in(server, email) as client:
         token = client.cookies["nod"]
     await visit.context.add_cookies([{"name": "nod", "value": token, "url": visit.url}])
+
+
+async def holds(page: Page, condition: str) -> None:
+    """Wait until the expression is true there.
+
+    Playwright's own `wait_for_function` evaluates text within the page, which the policy forbids.
+    """
+    await until(lambda: page.evaluate(condition))
 
 
 async def violations(page: Page) -> list[str]:
