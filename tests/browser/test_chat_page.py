@@ -6,7 +6,7 @@ import io
 import httpx
 import pytest_asyncio
 from PIL import Image
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from nod.actions import chat
 from nod.actions.agents import Credentials
@@ -39,7 +39,7 @@ async def test_words_sent_stand_there_at_once_and_the_answer_comes_by_itself(
 ) -> None:
     page = await ann.page(path)
     await page.get_by_label("Message Ada").fill("How is the **disk**?")
-    await page.get_by_role("button", name="Send").click()
+    await page.get_by_role("button", name="Send", exact=True).click()
     await expect(page.locator(".said.mine strong")).to_have_text("disk")
     await expect(page.get_by_label("Message Ada")).to_have_value("")
     await tell(agent, "Half full.")
@@ -97,7 +97,7 @@ async def test_what_one_tab_says_the_other_shows_and_a_reload_shows_the_same(
 ) -> None:
     one, two = await ann.page(path), await ann.page(path)
     await one.get_by_label("Message Ada").fill("From the first tab")
-    await one.get_by_role("button", name="Send").click()
+    await one.get_by_role("button", name="Send", exact=True).click()
     await expect(two.locator("#log").get_by_text("From the first tab")).to_be_visible()
     await tell(agent, "Seen.")
     for each in (one, two):
@@ -133,3 +133,14 @@ async def test_a_conversation_with_a_picture_opens_at_its_end_also_when_loaded_a
         await expect(page.locator("#log").get_by_text("The last one.")).to_be_in_viewport()
         await page.evaluate("scrollTo(0, 0)")
         await page.reload()
+
+
+async def test_a_picture_that_is_chosen_goes_with_the_words(ann: Visit, path: str) -> None:
+    page = await ann.page(path)
+    picture = FilePayload(name="plan.png", mimeType="image/png", buffer=drawn())
+    await page.locator("input[type=file]").set_input_files(picture)
+    await expect(page.locator("#attached img")).to_have_count(1)
+    await page.get_by_label("Message Ada").fill("The plan")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.locator(".said.mine")).to_contain_text("The plan")
+    await holds(page, "document.querySelector('.said.mine img')?.naturalHeight > 0")
