@@ -13,6 +13,7 @@ from nod.api.user.agents import NO_AGENT
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.webhook import Answer
 from nod.domain.errors import Conflict, InvalidInput, NodError
+from nod.domain.instant import SECOND
 from nod.domain.model import Agent, AllowRule, Conversation, Decision
 from nod.domain.zones import timezones
 from nod.store.store import Tx
@@ -106,7 +107,7 @@ def _values(
         "zones": timezones(),
         "url": viewer.nod.settings.public_url.rstrip("/"),
         "secret": _SECRET,
-        "overlap_s": viewer.nod.limits.secret_overlap_s,
+        "until": viewer.now + viewer.nod.limits.secret_overlap_s * SECOND,
     }
 
 
