@@ -25,6 +25,7 @@ from nod.domain.model import (
     User,
     new_id,
 )
+from nod.domain.picture_size import picture_size
 from nod.domain.states import run_can
 from nod.engine import notify
 from nod.engine.outbox import make_event, put
@@ -302,7 +303,8 @@ async def _store_image(tx: Tx, agent_id: str, image_base64: str | None) -> str |
     if image_base64 is None:
         return None
     data = decoded(image_base64, tx.limits)
-    image = Image(new_id("img", tx.now), agent_id, _media_type(data), data, tx.now)
+    width, height = picture_size(data) or (None, None)
+    image = Image(new_id("img", tx.now), agent_id, _media_type(data), data, tx.now, width, height)
     await tx.chat.insert_image(image)
     return image.id
 

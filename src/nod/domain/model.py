@@ -268,7 +268,7 @@ class Image:
     media_type: str
     data: bytes
     created_at: Instant
-    width: int | None = None  # in pixels, where Nod made the picture anew
+    width: int | None = None  # in pixels, as the picture says; None: it does not
     height: int | None = None
     message_id: str | None = None  # None: uploaded, and in no message yet
     position: int = 0  # among those of its message

@@ -1,0 +1,69 @@
+"""The size of a picture is read from its head, as Pillow reads it, whatever comes after."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from nod.domain.picture_size import picture_size
+
+
+def encoded(kind: str, size: tuple[int, int], mode: str = "RGB", **options: object) -> bytes:
+    held = io.BytesIO()
+    Image.new(mode, size).save(held, kind, **options)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (640, 480)])
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("PNG", "RGB", {}),
+        ("GIF", "P", {}),
+        ("JPEG", "RGB", {}),
+        ("JPEG", "L", {"progressive": True, "comment": b"x" * 70, "exif": b"Exif\0\0" + bytes(90)}),
+        ("WEBP", "RGB", {}),
+        ("WEBP", "RGB", {"lossless": True}),
+        ("WEBP", "RGBA", {"exif": b"Exif\0\0" + bytes(9)}),
+    ],
+)
+def test_the_size_is_what_pillow_reads(
+    kind: str, mode: str, options: dict[str, object], size: tuple[int, int]
+) -> None:
+    assert picture_size(encoded(kind, size, mode, **options)) == size
+
+
+def test_fill_bytes_before_a_marker_are_passed_over() -> None:
+    photo = encoded("JPEG", (8, 9))
+    assert picture_size(photo[:2] + b"\xff\xff" + photo[2:]) == (8, 9)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x89PNG\r\n\x1a\npixels",
+        b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + bytes(8),
+        b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + b"\xff" * 8,
+        b"GIF89a",
+        b"RIFF....WEBPVP9 " + bytes(20),
+        b"RIFF....WEBPVP8 ",
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xe0\0\0" + bytes(20),
+        b"\xff\xd8" + b"\xff" * 50,
+        b"\xff\xd8" + b"\xff" * 5_000,
+        encoded("BMP", (2, 2)),
+    ],
+)
+def test_what_does_not_say_has_no_size(data: bytes) -> None:
+    assert picture_size(data) is None
+
+
+@given(st.sampled_from(["PNG", "GIF", "JPEG", "WEBP"]), st.data())
+def test_broken_bytes_are_read_without_an_error(kind: str, data: st.DataObject) -> None:
+    whole = encoded(kind, (5, 7))
+    cut = data.draw(st.integers(0, len(whole)))
+    found = picture_size(whole[:cut] + data.draw(st.binary(max_size=40)))
+    assert found is None or min(found) > 0
