@@ -1,7 +1,7 @@
 """What belongs to a person through their agents. Somebody else's is as if it did not exist."""
 
 from nod.domain.errors import NotFound
-from nod.domain.model import Delivery, Event, Run, User
+from nod.domain.model import Agent, Delivery, Event, Run, Task, User
 from nod.store.store import Tx
 
 
@@ -11,6 +11,15 @@ async def owned_run(tx: Tx, user: User, run_id: str) -> Run:
     if run is None or not await _owns(tx, user, run.agent_id):
         raise NotFound(f"you have no run {run_id[:64]}")
     return run
+
+
+async def owned_task(tx: Tx, user: User, task_id: str) -> tuple[Task, Agent]:
+    """A task of one of the person's agents, and the agent. Raises NotFound."""
+    task = await tx.tasks.get(task_id)
+    agent = None if task is None else await tx.people.agent(task.agent_id)
+    if task is None or agent is None or task.deleted_at or agent.owner_id != user.id:
+        raise NotFound(f"you have no task {task_id[:64]}")
+    return task, agent
 
 
 async def owned_delivery(tx: Tx, user: User, delivery_id: str) -> tuple[Delivery, Event]:

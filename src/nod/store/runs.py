@@ -62,6 +62,11 @@ class Runs:
         )
         return [Run(*each) for each in found]
 
+    async def newest_of_user(self, user_id: str, each: int) -> list[Run]:
+        """The `each` newest entries of every task of the person, newest first in each task."""
+        found = await self._db.all("newest_runs_of_user", user_id=user_id, each=each)
+        return [Run(*row) for row in found]
+
     async def lengths(self, task_id: str, limit: int) -> list[Instant]:
         """How long the last runs of the task took that completed, in milliseconds."""
         found = await self._db.all("run_lengths", task_id=task_id, limit=limit)

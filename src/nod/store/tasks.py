@@ -84,6 +84,10 @@ class Tasks:
         """The agent's tasks, the oldest first."""
         return [Task(*each) for each in await self._db.all("tasks_of_agent", agent_id=agent_id)]
 
+    async def of_user(self, user_id: str) -> list[Task]:
+        """The tasks of all the person's agents, the oldest first."""
+        return [Task(*each) for each in await self._db.all("tasks_of_user", user_id=user_id)]
+
     async def with_fires(self, agent_id: str, limit: int) -> list[Task]:
         """The agent's tasks that will fire by themselves, the soonest first."""
         found = await self._db.all("tasks_with_fires", agent_id=agent_id, limit=limit)

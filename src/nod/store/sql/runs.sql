@@ -17,6 +17,16 @@ WHERE task_id = :task_id AND (scheduled_for, id) < (:before, :before_id)
 ORDER BY scheduled_for DESC, id DESC
 LIMIT :limit
 
+-- name: newest_runs_of_user
+-- The newest of each task, newest first in each.
+SELECT {r.runs} FROM agents a
+JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL
+JOIN runs r ON r.id IN (
+  SELECT n.id FROM runs n WHERE n.task_id = t.id
+  ORDER BY n.scheduled_for DESC, n.id DESC LIMIT :each)
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+ORDER BY r.task_id, r.scheduled_for DESC, r.id DESC
+
 -- name: run_lengths
 SELECT finished_at - started_at FROM runs
 WHERE task_id = :task_id AND status = 'completed' AND started_at IS NOT NULL

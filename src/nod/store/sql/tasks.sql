@@ -17,6 +17,11 @@ SELECT {tasks} FROM tasks
 WHERE agent_id = :agent_id AND deleted_at IS NULL
 ORDER BY created_at, id
 
+-- name: tasks_of_user
+SELECT {t.tasks} FROM agents a JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+ORDER BY t.created_at, t.id
+
 -- name: tasks_with_fires
 SELECT {tasks} FROM tasks
 WHERE agent_id = :agent_id AND deleted_at IS NULL AND enabled AND next_fire_at IS NOT NULL
