@@ -70,15 +70,28 @@ def _made_anew(opened: Image.Image, limits: Limits) -> Picture:
     is_photo = opened.format in _PHOTOS
     side = limits.picture_side_px
     opened.draft("RGB", (side, side))  # a JPEG is then decoded no larger than is needed
+    small = _small(opened, side)
     # How the camera was held is the one thing that metadata say and the pixels need.
-    turned = ImageOps.exif_transpose(opened)
-    drawn = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+    ImageOps.exif_transpose(small, in_place=True)
+    drawn = _in_colours(small)
     drawn.thumbnail((side, side))
     # A new canvas: nothing that came with the file goes along.
     plain = Image.new(drawn.mode, drawn.size)
     plain.paste(drawn)
     kind, made = _encoded(plain, limits, is_photo=is_photo)
     return Picture(kind, made, *plain.size)
+
+
+def _small(opened: Image.Image, side: int) -> Image.Image:
+    """The picture decoded, and at once made small: a large one takes 4 bytes a pixel."""
+    is_plain = opened.mode in ("RGB", "RGBA", "L", "LA", "CMYK")
+    whole = opened if is_plain else _in_colours(opened)
+    factor = max(whole.size) // side
+    return whole.reduce(factor) if factor > 1 else whole
+
+
+def _in_colours(image: Image.Image) -> Image.Image:
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _encoded(plain: Image.Image, limits: Limits, *, is_photo: bool) -> tuple[str, bytes]:

@@ -4,6 +4,8 @@ import io
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from nod.domain.errors import InvalidInput, TooLarge
@@ -51,6 +53,24 @@ def test_where_a_photo_was_taken_does_not_go_along_and_it_stands_upright() -> No
     assert not seen(made.data).getexif()
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_large_photo_stands_upright_too(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    made = clean(encoded(kind, (400, 200), exif=exif.tobytes()), Limits(picture_side_px=50))
+    assert (made.width, made.height) == (25, 50)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "RGB", "RGBA"])
+def test_every_way_to_write_colours_is_read_large_and_small(mode: str) -> None:
+    held = io.BytesIO()
+    Image.new(mode, (90, 30)).save(held, "PNG")
+    for side in (20, 90):
+        made = clean(held.getvalue(), Limits(picture_side_px=side))
+        assert made.width == side
+        assert seen(made.data).mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
+
+
 def test_texts_in_a_png_and_bytes_behind_it_do_not_go_along() -> None:
     told = PngImagePlugin.PngInfo()
     told.add_text("Comment", PLACE)
@@ -95,6 +115,18 @@ def test_of_an_animation_the_first_frame_goes_on() -> None:
 def test_what_is_none_of_them_or_broken_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="send a PNG, JPEG, WebP or GIF"):
         clean(data, Limits())
+
+
+@given(st.sampled_from(["PNG", "JPEG", "WEBP", "GIF"]), st.data())
+def test_broken_bytes_are_a_picture_or_refused_in_words(kind: str, data: st.DataObject) -> None:
+    whole = bytearray(encoded(kind, (30, 20)))
+    for _ in range(data.draw(st.integers(1, 6))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        made = clean(bytes(whole), Limits(upload_pixels=1_000_000))
+    except (InvalidInput, TooLarge):
+        return
+    assert seen(made.data).size == (made.width, made.height)
 
 
 def test_a_picture_of_upload_pixels_is_taken_and_one_pixel_more_is_not() -> None:
