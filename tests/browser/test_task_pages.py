@@ -59,3 +59,16 @@ async def test_the_switch_in_the_list_rests_a_task_and_wakes_it(
     await expect(switch).to_have_attribute("aria-checked", "false")
     await switch.click()
     await expect(switch).to_have_attribute("aria-checked", "true")
+
+
+async def test_a_task_that_is_called_shows_its_address_and_keeps_it_when_something_changes(
+    ann: Visit, nod: InProcess, ada: Credentials
+) -> None:
+    task = await nod.add_task(ada, "event", name="Review a push")
+    page = await ann.page(f"/tasks/{task.id}")
+    await expect(page.locator("#trigger-url")).to_contain_text("/api/webhooks/")
+    await page.get_by_role("button", name="Send a test event").click()
+    await expect(page.locator("#trigger").get_by_role("status")).to_be_visible()
+    await nod.fire(task)
+    await expect(page.locator("#trigger-url")).to_be_visible()
+    await expect(page.get_by_role("button", name="Run now")).to_be_visible()

@@ -16,11 +16,11 @@ let silent = null;
 
 function refresh(topics) {
   const all = topics.includes("resync");
-  for (const element of document.querySelectorAll("[data-live]")) {
-    const wanted = element.dataset.live.split(" ");
-    // On a resync the outermost brings what is inside it.
-    const due = all ? !element.parentElement.closest("[data-live]") : wanted.some((each) => topics.includes(each));
-    if (due) htmx.trigger(element, "live");
+  const isDue = (element) => all || element.dataset.live.split(" ").some((each) => topics.includes(each));
+  const due = [...document.querySelectorAll("[data-live]")].filter(isDue);
+  // The outermost brings what is inside it.
+  for (const element of due) {
+    if (!due.some((each) => each !== element && each.contains(element))) htmx.trigger(element, "live");
   }
 }
 
