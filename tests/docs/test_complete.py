@@ -59,8 +59,12 @@ def test_every_variable_that_the_program_reads_is_documented() -> None:
     assert _in_the_program() - _OURS_ALONE - examples - named == set()
 
 
+# Which browser the tests drive: read by their own set-up, not by the program.
+_OF_THE_TESTS = {"NOD_TEST_BROWSER"}
+
+
 def test_no_variable_is_documented_that_the_program_does_not_read() -> None:
-    known = _in_the_program() | set(_settings()) | _limits()
+    known = _in_the_program() | set(_settings()) | _limits() | _OF_THE_TESTS
     assert set(_NAME.findall(everything())) - known == set()
 
 

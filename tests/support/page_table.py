@@ -27,6 +27,5 @@ PAGES = (
     Shown("event-task-edit", "/tasks/{event_task_id}/edit"),
     Shown("requests", "/requests"),
     Shown("request", "/requests/{decision_id}"),
-    Shown("more", "/more"),
     Shown("problem", "/chats/none"),
 )

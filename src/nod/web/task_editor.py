@@ -1,5 +1,6 @@
 """The form of a task: its schedule in plain words, and what that means while one types."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -236,9 +237,12 @@ def _when_text(task: Task, viewer: Viewer) -> str:
 
 def _number(text: str, name: str, unit: str) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise InvalidInput(f"{name} takes a number of {unit}; got {text[:40]!r}") from error
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InvalidInput(f"{name} takes a number of {unit}; got {text[:40]!r}")
+    return found
 
 
 def _minutes(seconds: int) -> str:
