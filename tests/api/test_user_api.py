@@ -336,7 +336,7 @@ async def test_deliveries_are_listed_shown_and_sent_again(house: Household) -> N
 async def test_activity_comes_newest_first(house: Household) -> None:
     await furnish(house.nod, house.ann)
     found = await pages(house.ann.http, "/api/activity", limit=1)
-    assert [page[0]["kind"] for page in found] == ["alert", "decision_opened"]
+    assert [page[0]["kind"] for page in found] == ["alert", "decision_opened", "task_created"]
 
 
 async def test_the_openapi_document_names_every_call(house: Household) -> None:

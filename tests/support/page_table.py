@@ -27,5 +27,6 @@ PAGES = (
     Shown("event-task-edit", "/tasks/{event_task_id}/edit"),
     Shown("requests", "/requests"),
     Shown("request", "/requests/{decision_id}"),
+    Shown("activity", "/activity"),
     Shown("problem", "/chats/none"),
 )

@@ -170,6 +170,7 @@ async def _return(tx: Tx, decision: Decision, reason: str) -> None:
         decision.task_id,
         decision.run_id,
         tx.now,
+        decision.id,
     )
     await tx.chat.add_notice(decision.agent_id, f"{title}. {text}", tx.now)
     _wake(tx, open_again)

@@ -215,6 +215,7 @@ async def _put_before(tx: Tx, decision: Decision) -> Decision:
         decision.task_id,
         decision.run_id,
         tx.now,
+        decision.id,
     )
     await notify.request_opened(tx, decision)
     tx.effects.fact("decision_opened", **facts(decision))
@@ -301,6 +302,7 @@ async def _expire(tx: Tx, decision: Decision) -> None:
         decision.task_id,
         decision.run_id,
         tx.now,
+        decision.id,
     )
     await notify.request_expired(tx, decision)
 
@@ -316,6 +318,7 @@ async def _warn(tx: Tx, decision: Decision) -> None:
         decision.task_id,
         decision.run_id,
         tx.now,
+        decision.id,
     )
     await notify.request_waits(tx, decision, left_s)
     tx.effects.fact("decision_warning", **facts(decision), left_s=left_s)

@@ -85,6 +85,7 @@ async def apply(tx: Tx, rule: AllowRule, decision: Decision) -> Decision:
         decision.task_id,
         decision.run_id,
         tx.now,
+        decision.id,
     )
     tx.effects.fact(
         "rule_used",

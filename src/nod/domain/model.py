@@ -319,6 +319,7 @@ class Activity:
     task_id: str | None
     run_id: str | None
     created_at: Instant
+    decision_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

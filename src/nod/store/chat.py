@@ -324,18 +324,49 @@ class Chat:
         task_id: str | None,
         run_id: str | None,
         now: Instant,
+        decision_id: str | None = None,
     ) -> Activity:
         """One line of what happened, for the person."""
-        line = Activity(0, new_id("act", now), agent_id, kind, title, text, task_id, run_id, now)
+        id_ = new_id("act", now)
+        line = Activity(0, id_, agent_id, kind, title, text, task_id, run_id, now, decision_id)
         await self._db.many("insert_activity", [row(line)])
         return line
 
-    async def activity_of(self, agent_id: str, limit: int, before: int = NEWEST) -> list[Activity]:
-        """What happened with an agent, newest first, those with a seq below `before`."""
+    async def activity_of(
+        self,
+        agent_id: str,
+        limit: int,
+        before: tuple[Instant, int] = (NEWEST, NEWEST),
+        task_id: str | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> list[Activity]:
+        """What happened with an agent, newest first, older than `before` (created_at, seq); of one
+        task and of some kinds alone where they are given."""
         found = await self._db.all(
-            "activity_of_agent", agent_id=agent_id, before=before, limit=limit
+            "activity_of_agent",
+            agent_id=agent_id,
+            at=before[0],
+            seq=before[1],
+            task_id=task_id,
+            kinds=None if kinds is None else f" {' '.join(kinds)} ",
+            limit=limit,
         )
         return [Activity(*each) for each in found]
+
+    async def answered_of(
+        self, agent_id: str, limit: int, before: tuple[Instant, str], task_id: str | None
+    ) -> list[Decision]:
+        """The agent's decisions that a person has answered, or whose object was gone, the newest
+        answer first, those older than `before` (resolved_at, id)."""
+        found = await self._db.all(
+            "answered_of_agent",
+            agent_id=agent_id,
+            at=before[0],
+            id=before[1],
+            task_id=task_id,
+            limit=limit,
+        )
+        return [Decision(*each) for each in found]
 
     async def sweep_activity(self, before: Instant, limit: int) -> int:
         return await self._db.run("sweep_activity", before=before, limit=limit)

@@ -67,6 +67,27 @@ class Runs:
         found = await self._db.all("newest_runs_of_user", user_id=user_id, each=each)
         return [Run(*row) for row in found]
 
+    async def ended_of(
+        self,
+        agent_id: str,
+        limit: int,
+        before: tuple[Instant, str],
+        task_id: str | None,
+        states: Sequence[RunStatus],
+    ) -> list[tuple[Run, str]]:
+        """The agent's entries that ended in one of the states, each with the name of its task, the
+        newest end first, those older than `before` (finished_at, id)."""
+        found = await self._db.all(
+            "ended_runs_of_agent",
+            agent_id=agent_id,
+            at=before[0],
+            id=before[1],
+            task_id=task_id,
+            states=f" {' '.join(states)} ",
+            limit=limit,
+        )
+        return [(Run(*row[:-1]), row[-1]) for row in found]
+
     async def lengths(self, task_id: str, limit: int) -> list[Instant]:
         """How long the last runs of the task took that completed, in milliseconds."""
         found = await self._db.all("run_lengths", task_id=task_id, limit=limit)

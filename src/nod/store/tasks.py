@@ -84,6 +84,21 @@ class Tasks:
         """The agent's tasks, the oldest first."""
         return [Task(*each) for each in await self._db.all("tasks_of_agent", agent_id=agent_id)]
 
+    async def made_of(
+        self, agent_id: str, limit: int, before: tuple[Instant, str], task_id: str | None
+    ) -> list[Task]:
+        """The agent's tasks, removed ones among them, the newest first, those older than `before`
+        (created_at, id); or the one that is named."""
+        found = await self._db.all(
+            "made_of_agent",
+            agent_id=agent_id,
+            at=before[0],
+            id=before[1],
+            task_id=task_id,
+            limit=limit,
+        )
+        return [Task(*each) for each in found]
+
     async def of_user(self, user_id: str) -> list[Task]:
         """The tasks of all the person's agents, the oldest first."""
         return [Task(*each) for each in await self._db.all("tasks_of_user", user_id=user_id)]

@@ -100,7 +100,7 @@ def make_card(decision: Decision, agent: Agent, times: Times, email: str) -> Car
         tuple(msgspec.json.decode(decision.options, type=list[str])),
         _always(decision),
         _proposal(decision, agent.timezone or times.zone, times),
-        _outcome(decision, email),
+        outcome(decision, email),
     )
 
 
@@ -133,8 +133,8 @@ def _when(given: TaskFields, zone: str, times: Times) -> tuple[str, tuple[Instan
     return f"{describe(schedule)}, {zone_words(zone)}.", tuple(islice(upcoming, _FIRES))
 
 
-def _outcome(decision: Decision, email: str) -> Outcome | None:
-    """The answer, also one that is held."""
+def outcome(decision: Decision, email: str) -> Outcome | None:
+    """The answer in words, also one that is held; None while the question waits."""
     if decision.held_answer is not None:
         held = msgspec.json.decode(decision.held_answer, type=Answer)
         note = held.note or held.option

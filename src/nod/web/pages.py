@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 from nod.domain.limits import Limits
 from nod.web import (
     act,
+    activity,
     agent_settings,
     agents,
     assets,
@@ -50,6 +51,7 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
             *chats.routes,
             *runs.routes,
             *requests.routes,
+            *activity.routes,
             *task_editor.routes,
             *triggers.routes,
             *tasks.routes,

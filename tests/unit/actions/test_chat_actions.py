@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from nod.actions import accounts, activity, agents, chat
+from nod.actions.activity import Wanted
 from nod.actions.chat import (
     AlertFields,
     MessageFields,
@@ -75,7 +76,7 @@ async def stranger(world: World) -> tuple[User, Agent]:
 
 
 async def happened(world: World) -> list[Activity]:
-    return await world.store.read(lambda tx: activity.list_activity(tx, world.owner, None, 100))
+    return await world.store.read(lambda tx: tx.chat.activity_of(world.agent.id, 100))
 
 
 # from the agent
@@ -345,16 +346,18 @@ async def test_activity_is_read_page_by_page_and_agent_by_agent(world: World) ->
         fields = AlertFields(title=title)
         await world.store.write(lambda tx, fields=fields: chat.alert(tx, world.agent, fields))  # type: ignore[misc]
     found = await world.store.read(
-        lambda tx: activity.list_activity(tx, world.owner, world.agent.id, 2)
+        lambda tx: activity.list_activity(tx, world.owner, Wanted(world.agent.id), 2)
     )
     assert [each.title for each in found] == ["three", "two"]
     rest = await world.store.read(
-        lambda tx: activity.list_activity(tx, world.owner, None, 2, found[-1].seq)
+        lambda tx: activity.list_activity(tx, world.owner, Wanted(), 2, found[-1].place)
     )
     assert [each.title for each in rest] == ["one"]
-    assert await world.store.read(lambda tx: activity.list_activity(tx, eve, None, 9)) == []
+    assert await world.store.read(lambda tx: activity.list_activity(tx, eve, Wanted(), 9)) == []
     with pytest.raises(NotFound):
-        await world.store.read(lambda tx: activity.list_activity(tx, world.owner, spy.id, 9))
+        await world.store.read(
+            lambda tx: activity.list_activity(tx, world.owner, Wanted(spy.id), 9)
+        )
 
 
 async def test_old_activity_is_swept(world: World) -> None:

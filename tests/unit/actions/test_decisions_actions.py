@@ -88,7 +88,9 @@ async def stranger(world: World) -> tuple[User, Agent]:
 
 
 async def titles(world: World, kind: str) -> list[str]:
-    found = await world.store.read(lambda tx: activity.list_activity(tx, world.owner, None, 100))
+    found = await world.store.read(
+        lambda tx: activity.list_activity(tx, world.owner, activity.ALL, 100)
+    )
     return [each.title for each in found if each.kind == kind]
 
 

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from nod.actions import activity, chat
+from nod.actions.activity import Wanted
 from nod.actions.chat import UserMessageFields
 from nod.api.auth import current_caller, require_anyone, require_user
 from nod.api.paging import page, page_size, read_seq_cursor
@@ -157,20 +158,26 @@ class ActivityLog(Controller):
         nod: NamedDependency[Nod],
         user: NamedDependency[User],
         agent_id: FromQuery[str | None] = None,
+        task_id: FromQuery[str | None] = None,
+        kind: FromQuery[str | None] = None,
         limit: FromQuery[int | None] = None,
         cursor: FromQuery[str | None] = None,
     ) -> Response[list[ActivityView]]:
-        """What happened with all agents or with one, newest first."""
-        size, before = page_size(limit, nod.limits), read_seq_cursor(cursor, NEWEST)
+        """What happened, newest first, of all agents or one, of all tasks or one, of all kinds or
+        of `results`, `problems`, `not_run`, `requests`, `signals` or `changes`."""
+        size, before = page_size(limit, nod.limits), activity.read_cursor(cursor)
+        wanted = Wanted(agent_id, task_id, activity.read_group(kind))
         found = await nod.store.read(
-            lambda tx: activity.list_activity(tx, user, agent_id, size + 1, before)
+            lambda tx: activity.list_activity(tx, user, wanted, size + 1, before)
         )
         return page(
             found,
             size,
             activity_view,
-            lambda last: last.seq,
+            lambda last: activity.write_cursor(last.place),
             self.path,
             agent_id=agent_id,
+            task_id=task_id,
+            kind=kind,
             limit=limit,
         )

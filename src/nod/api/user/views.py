@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from nod.api.views import at
+from nod.domain.activity import Happened
 from nod.domain.decisions import Answer
 from nod.domain.instant import Instant, rfc3339
 from nod.domain.model import (
-    Activity,
     Agent,
     AllowRule,
     Conversation,
@@ -290,7 +290,7 @@ def session_view(each: Session) -> SessionView:
 
 
 class ActivityView(msgspec.Struct):
-    """One line of what happened."""
+    """One thing that happened, and what it is about."""
 
     id: str
     agent_id: str
@@ -299,10 +299,11 @@ class ActivityView(msgspec.Struct):
     text: str
     task_id: str | None
     run_id: str | None
+    decision_id: str | None
     created_at: str
 
 
-def activity_view(each: Activity) -> ActivityView:
+def activity_view(each: Happened) -> ActivityView:
     return ActivityView(
         each.id,
         each.agent_id,
@@ -311,7 +312,8 @@ def activity_view(each: Activity) -> ActivityView:
         each.text,
         each.task_id,
         each.run_id,
-        rfc3339(each.created_at),
+        each.decision_id,
+        rfc3339(each.at),
     )
 
 

@@ -153,3 +153,11 @@ CREATE TABLE refused_calls (
 );
 CREATE INDEX refused_calls_by_task ON refused_calls (task_id, id);
 CREATE INDEX refused_calls_by_time ON refused_calls (created_at);
+
+-- What happened: lines, ends of runs and answers, each read newest first by agent.
+ALTER TABLE activity ADD COLUMN decision_id TEXT;
+DROP INDEX activity_by_agent;
+CREATE INDEX activity_by_agent ON activity (agent_id, created_at, seq);
+CREATE INDEX runs_ended ON runs (agent_id, finished_at, id) WHERE finished_at IS NOT NULL;
+CREATE INDEX decisions_answered ON decisions (agent_id, resolved_at, id)
+  WHERE resolved_at IS NOT NULL;

@@ -147,9 +147,22 @@ SELECT min(at) FROM (
 INSERT INTO activity ({new_activity}) VALUES ({values_of_activity})
 
 -- name: activity_of_agent
+-- Newest first; where :kinds are given, those between its spaces.
 SELECT {activity} FROM activity
-WHERE agent_id = :agent_id AND seq < :before
-ORDER BY seq DESC
+WHERE agent_id = :agent_id AND (created_at, seq) < (:at, :seq)
+  AND (CAST(:task_id AS TEXT) IS NULL OR task_id = :task_id)
+  AND (CAST(:kinds AS TEXT) IS NULL OR :kinds LIKE '% ' || kind || ' %')
+ORDER BY created_at DESC, seq DESC
+LIMIT :limit
+
+-- name: answered_of_agent
+-- What a person has answered, and what was closed because its object was gone; newest first. The
+-- answers of rules and of time are lines of activity.
+SELECT {decisions} FROM decisions
+WHERE agent_id = :agent_id AND resolved_at IS NOT NULL AND (resolved_at, id) < (:at, :id)
+  AND status <> 'expired' AND coalesce(resolved_by, '') <> 'rule'
+  AND (CAST(:task_id AS TEXT) IS NULL OR task_id = :task_id)
+ORDER BY resolved_at DESC, id DESC
 LIMIT :limit
 
 -- name: sweep_activity

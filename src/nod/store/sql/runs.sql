@@ -167,6 +167,16 @@ LIMIT 1
 -- All that the run has asked, the oldest first.
 SELECT {decisions} FROM decisions WHERE run_id = :run_id ORDER BY created_at, id
 
+-- name: ended_runs_of_agent
+-- With the name of their task, the newest end first; of the states between the spaces of :states.
+SELECT {r.runs}, t.name FROM runs r JOIN tasks t ON t.id = r.task_id
+WHERE r.agent_id = :agent_id AND r.finished_at IS NOT NULL
+  AND (r.finished_at, r.id) < (:at, :id)
+  AND (CAST(:task_id AS TEXT) IS NULL OR r.task_id = :task_id)
+  AND :states LIKE '% ' || r.status || ' %'
+ORDER BY r.finished_at DESC, r.id DESC
+LIMIT :limit
+
 -- name: put_output
 INSERT INTO run_outputs (run_id, text, updated_at) VALUES (:run_id, :text, :now)
 ON CONFLICT (run_id) DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at

@@ -17,6 +17,14 @@ SELECT {tasks} FROM tasks
 WHERE agent_id = :agent_id AND deleted_at IS NULL
 ORDER BY created_at, id
 
+-- name: made_of_agent
+-- The agent's tasks, removed ones among them, the newest first.
+SELECT {tasks} FROM tasks
+WHERE agent_id = :agent_id AND (created_at, id) < (:at, :id)
+  AND (CAST(:task_id AS TEXT) IS NULL OR id = :task_id)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit
+
 -- name: tasks_of_user
 SELECT {t.tasks} FROM agents a JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL
 WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
