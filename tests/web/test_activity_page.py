@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -48,7 +49,9 @@ async def alert(nod: InProcess, who: Credentials, title: str, text: str = "") ->
     await nod.nod.store.write(lambda tx: chat.alert(tx, who.agent, fields))
 
 
-async def run_once(nod: InProcess, who: Credentials, name: str, outcome: str, text: str) -> str:
+async def run_once(
+    nod: InProcess, who: Credentials, name: str, outcome: Literal["completed", "failed"], text: str
+) -> str:
     task = await nod.add_task(who, name=name)
     [run_id] = await nod.fire(task)
     await nod.nod.store.write(lambda tx: complete(tx, who.agent, run_id, outcome, text))
