@@ -36,12 +36,20 @@ async def test_home_counts_what_is_unread_and_waits_and_names_the_next_alarm(
     found = await home(house)
     assert found["conversation"]["id"] == ids["conversation_id"]
     assert found["last_message"]["decision_id"] == ids["decision_id"]
-    assert (found["unread"], found["waiting"]) == (2, 1)
+    assert (found["unread"], found["waiting"], found["undelivered"]) == (2, 1, 0)
     assert found["next_alarm"] == {
         "task_id": made["id"],
         "name": "Digest",
         "next_run_at": made["next_run_at"],
     }
+
+
+async def test_home_counts_the_tasks_that_wait_for_an_agent_that_is_away(house: Household) -> None:
+    ids = await furnish(house.nod, house.ann)
+    await house.ann.http.post(f"/api/tasks/{ids['agent_id']}/{ids['task_id']}/run")
+    assert (await home(house))["undelivered"] == 0  # it waits for the run before it
+    await house.ann.http.post(f"/api/runs/{ids['run_id']}/cancel")
+    assert (await home(house))["undelivered"] == 1
 
 
 async def test_what_was_read_is_unread_no_more(house: Household) -> None:

@@ -13,7 +13,9 @@ from nod.actions.agents import Credentials
 from nod.domain import notify
 from nod.domain.model import Conversation, Run
 from nod.engine.fire import run_now
+from nod.store.people import Seen
 from support.browser import signed_in
+from support.clock import FakeClock
 from support.inprocess import PATIENCE_S, InProcess, running
 
 HTMX = {"HX-Request": "true", "HX-Target": "newest"}
@@ -85,6 +87,18 @@ async def test_home_shows_each_agent_with_its_last_words_and_what_is_unread(
     assert "unread" not in (await ann.get("/")).text
 
 
+async def test_home_names_the_request_that_ends_first(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient
+) -> None:
+    asked = {"type": "decision", "kind": "approval"}
+    await agent.post("/api/agent/events", json={**asked, "title": "Merge it?"})
+    soon = {**asked, "title": "Deploy it?", "expires_in_s": 600}
+    first = (await agent.post("/api/agent/events", json=soon)).json()["decision_id"]
+    assert "Waiting for you: Deploy it?" in (await ann.get("/")).text
+    await ann.post(f"/requests/{first}/answer", data={"status": "approved"})
+    assert "Waiting for you: Merge it?" in (await ann.get("/")).text
+
+
 async def test_home_without_agents_says_what_to_do(nod: InProcess) -> None:
     async with await signed_in(nod, "new@example.org") as newcomer:
         assert "Add your first agent" in (await newcomer.get("/")).text
@@ -107,6 +121,44 @@ async def test_a_person_writes_and_the_agent_is_told(
     ]
     await agent.post(f"/api/agent/events/{told[0]['event_id']}/ack")
     assert "delivered" in (await ann.get(f"/chats/{talk.id}")).text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(1, "answered<"), (125, "answered 2 h 5 min later")]
+)
+async def test_what_was_answered_says_so_and_how_much_later(
+    tmp_path: Path, minutes: int, words: str
+) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, clock) as nod:
+        ada = await nod.add_agent()
+        talk = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
+        async with await signed_in(nod, await _owner(nod, ada)) as ann, nod.http(ada) as agent:
+            page = f"/chats/{talk.id}"
+            await ann.post(f"{page}/messages", data={"text": "Which?"})
+            await agent.get("/events")
+            run = await start_run(nod, ada)
+            said = {"type": "message", "text": "During a run", "task_run_id": run.id}
+            await agent.post("/events", json=said)
+            assert "answered" not in (await ann.get(page)).text
+            clock.advance(60 * minutes)
+            await agent.post("/events", json={"type": "message", "text": "The second."})
+            assert words in re.sub(r"\s+<", "<", (await ann.get(page)).text)
+
+
+async def test_a_message_that_is_long_unanswered_shows_its_answer_without_a_reload(
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, ada: Credentials, talk: Conversation
+) -> None:
+    for number in range(41):
+        await ann.post(f"/chats/{talk.id}/messages", data={"text": f"word{number}"})
+    page = (await ann.get(f"/chats/{talk.id}")).text
+    older = re.search(r'hx-get="(/chats/[^"]+/older\?before=\d+)" hx-trigger="inter', page)
+    assert older is not None
+    assert f'data-live="{ada.agent.id}"' in (await ann.get(older[1], headers=HTMX)).text
+    await say(agent, "All of them.")
+    block = (await ann.get(older[1], headers=HTMX)).text
+    assert "answered" in block
+    assert "data-live" not in block
 
 
 async def test_writing_works_without_script(ann: httpx.AsyncClient, talk: Conversation) -> None:
@@ -150,6 +202,12 @@ async def test_the_head_says_whether_the_agent_is_there(
 ) -> None:
     address = f"/chats/{talk.id}/head"
     assert "not connected yet" in (await ann.get(address)).text
+    await nod.nod.store.write(lambda tx: tx.people.touch([Seen(ada.agent.id, tx.now)]))
+    assert "last seen" in (await ann.get(address)).text
+    await start_run(nod, ada)
+    assert "its task goes out when it is back" in (await ann.get(address)).text
+    await start_run(nod, ada)
+    assert "its 2 tasks go out when it is back" in (await ann.get(address)).text
     async with nod.peer(ada):
         assert '<p class="sub cut">online' in (await ann.get(address)).text
         assert '<p class="sub cut">online' in (await ann.get(f"/chats/{talk.id}")).text

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nod.domain.instant import Instant
-from nod.domain.model import Agent, Conversation, Message, Task, User
+from nod.domain.model import Agent, Conversation, Decision, Message, Task, User
 from nod.store.store import Tx
 
 
@@ -15,8 +15,14 @@ class Overview:
     conversation: Conversation
     last: Message | None
     unread: int  # at most `Limits.unread_messages`
-    waiting: int  # requests
+    asked: tuple[Decision, ...]  # requests that wait, the one that expires next first
     next_task: Task | None
+    undelivered: int  # tasks that wait until the agent can be reached; counted as `unread` is
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the person."""
+        return len(self.asked)
 
     @property
     def moved_at(self) -> Instant:
@@ -34,17 +40,15 @@ async def overview(tx: Tx, agent: Agent) -> Overview:
     """One agent."""
     conversation = await tx.chat.default_conversation(agent.id)
     newest = await tx.chat.messages(conversation.id, 1)
-    waiting, _ = await tx.chat.count_open_decisions(agent.id)
+    asked = await tx.chat.waiting_decisions(agent.id)
+    next_tasks = await tx.tasks.with_fires(agent.id, 1)
     return Overview(
         agent,
         conversation,
         newest[0] if newest else None,
         await tx.chat.unread(conversation, tx.limits.unread_messages),
-        waiting,
-        _next(await tx.tasks.of_agent(agent.id)),
+        # An answer that is held counts as given.
+        tuple(each for each in asked if each.held_until is None),
+        next_tasks[0] if next_tasks else None,
+        await tx.events.count_undelivered(agent.id, tx.now, tx.limits.unread_messages),
     )
-
-
-def _next(tasks: list[Task]) -> Task | None:
-    due = [each for each in tasks if each.enabled and each.next_fire_at is not None]
-    return min(due, key=lambda each: each.next_fire_at or 0, default=None)

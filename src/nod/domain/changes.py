@@ -51,7 +51,7 @@ class Changes:
     too_large: bool = False
 
     def summary(self, since: str) -> str:
-        """One sentence: `3 changes since Friday: Merged changed, Attention added`."""
+        """One sentence: `2 changes since Friday: “Merged” changed, “Attention” added`."""
         if self.too_large:
             return f"Too large to compare with the result of {since}"
         if not self.sections:
@@ -59,7 +59,7 @@ class Changes:
         if len(self.sections) == 1 and not self.sections[0].path:
             return f"{_line_counts(self.sections[0])} since {since}"
         count = len(self.sections)
-        named = [f"{each.title} {each.kind}" for each in self.sections[:_NAMED]]
+        named = [f"“{each.title}” {each.kind}" for each in self.sections[:_NAMED]]
         if count > _NAMED:
             named.append(f"{count - _NAMED} more")
         noun = "change" if count == 1 else "changes"

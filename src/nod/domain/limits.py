@@ -105,7 +105,9 @@ class Limits:
     diff_chars: int = _limit(200_000, "longest result that is compared with the one before")
     diff_lines: int = _limit(2_000, "lines of two results that are compared line by line")
     strip_runs: int = _limit(30, "newest runs in a task's strip")
-    unread_messages: int = _limit(100, "unread messages of a conversation that are counted")
+    unread_messages: int = _limit(
+        100, "unread messages of a conversation, or undelivered tasks of an agent, that are counted"
+    )
     preview_fires: int = _limit(5_000, "fires of a month counted when a schedule is edited")
     preview_tasks: int = _limit(200, "other tasks of the agent a new schedule is compared with")
     undo_max_s: int = _limit(60, "highest undo_s of an answer")

@@ -133,6 +133,13 @@ class Chat:
         found = await self._db.one("put_bubble", **_values(bubble))
         return bubble if found is None else Message(*found)
 
+    async def answered_at(self, message: Message) -> Instant | None:
+        """When the agent answered what a person said, if it did within the next 50 messages."""
+        found = await self._db.one(
+            "answered_at", conversation_id=message.conversation_id, seq=message.seq
+        )
+        return None if found is None else int(found[0])
+
     async def add_notice(self, agent_id: str, text: str, now: Instant) -> Message:
         """Let Nod itself say something in the agent's conversation."""
         where = await self.default_conversation(agent_id)

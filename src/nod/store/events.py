@@ -56,6 +56,11 @@ class Events:
     async def of_run(self, run_id: str) -> list[Event]:
         return [Event(*each) for each in await self._db.all("events_of_run", run_id=run_id)]
 
+    async def count_undelivered(self, agent_id: str, now: Instant, limit: int) -> int:
+        """How many tasks wait for a channel to the agent, counted to `limit`."""
+        found = await self._db.one("count_undelivered", agent_id=agent_id, now=now, limit=limit)
+        return 0 if found is None else int(found[0])
+
     async def undelivered(
         self, agent_id: str, after: int, now: Instant, polled_before: Instant, limit: int
     ) -> list[Outgoing]:

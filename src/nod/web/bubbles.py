@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nod.domain.instant import Instant
 from nod.domain.model import Conversation, Decision, Event, Message, Run, Task
 from nod.store.chat import NEWEST, Shown
 from nod.store.store import Tx
@@ -18,6 +19,12 @@ class Bubble:
     reply_to: Message | None
     event: Event | None  # by which a person's message goes to the agent
     pictures: tuple[Shown, ...]
+    answered_at: Instant | None  # what a person said
+
+    @property
+    def is_unanswered(self) -> bool:
+        """The person said it, and the agent has not said anything since."""
+        return self.message.author == "user" and self.answered_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +44,11 @@ class Block:
 
     @property
     def topics(self) -> str:
-        """The runs and requests whose changes change this block."""
+        """What it is whose changes change this block: its runs and requests; and its agent, as
+        long as that owes an answer."""
         found = [each.message.run_id or each.message.decision_id for each in self.bubbles]
-        return " ".join(each for each in found if each)
+        owing = {each.message.agent_id for each in self.bubbles if each.is_unanswered}
+        return " ".join([*(each for each in found if each), *owing])
 
 
 async def load_block(
@@ -53,7 +62,7 @@ async def load_block(
 
 
 async def _bubble(tx: Tx, message: Message) -> Bubble:
-    run = task = decision = reply_to = event = None
+    run = task = decision = reply_to = event = answered_at = None
     if message.kind == "task" and message.run_id is not None:
         run = await tx.runs.get(message.run_id)
         task = None if run is None else await tx.tasks.get(run.task_id)
@@ -63,7 +72,8 @@ async def _bubble(tx: Tx, message: Message) -> Bubble:
         reply_to = await tx.chat.message(message.reply_to_id)
     if message.event_id is not None:
         event = await tx.events.get(message.event_id)
+        answered_at = await tx.chat.answered_at(message)
     pictures: tuple[Shown, ...] = ()
     if message.image_id is not None:
         pictures = tuple(await tx.chat.pictures(message.id))
-    return Bubble(message, run, task, decision, reply_to, event, pictures)
+    return Bubble(message, run, task, decision, reply_to, event, pictures, answered_at)

@@ -26,10 +26,12 @@ from nod.web import (
 )
 from nod.web.problems import answer
 from nod.web.session import check_origin, viewer
+from nod.web.view import load_templates
 
 
 def routes(limits: Limits) -> list[ControllerRouterHandler]:
     """What to mount. The app gives the dependency `nod` to all of them."""
+    load_templates()
 
     def router(handlers: Sequence[ControllerRouterHandler], body_bytes: int) -> Router:
         return Router(

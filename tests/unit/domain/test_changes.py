@@ -68,9 +68,11 @@ def test_the_part_before_the_first_heading_comes_and_goes_by_itself() -> None:
 def test_the_summary_names_three_sections_and_counts_the_rest() -> None:
     assert changes(OLD, OLD).summary("Friday") == "No changes since Friday"
     one = changes(OLD, OLD + "## New\n")
-    assert one.summary("Friday") == "1 change since Friday: New added"
+    assert one.summary("Friday") == "1 change since Friday: “New” added"
     many = changes("", "# A\n# B\n# C\n# D\n# E\n")
-    assert many.summary("09:00") == "5 changes since 09:00: A added, B added, C added, 2 more"
+    assert many.summary("09:00") == (
+        "5 changes since 09:00: “A” added, “B” added, “C” added, 2 more"
+    )
 
 
 def test_the_summary_of_a_text_without_headings_counts_its_lines() -> None:

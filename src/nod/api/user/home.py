@@ -38,6 +38,7 @@ class OverviewView(msgspec.Struct):
     unread: int
     waiting: int
     next_alarm: AlarmView | None
+    undelivered: int
 
 
 class Home(Controller):
@@ -51,7 +52,8 @@ class Home(Controller):
     async def get_home(
         self, nod: NamedDependency[Nod], user: NamedDependency[User]
     ) -> list[OverviewView]:
-        """The person's agents, the one last heard in first. `unread` counts to a hundred."""
+        """The person's agents, the one last heard in first. `unread` and `undelivered` (tasks that
+        wait until the agent can be reached) count to a hundred."""
 
         async def look(tx: Tx) -> list[OverviewView]:
             return [await _view(tx, nod, each) for each in await overviews(tx, user)]
@@ -71,6 +73,7 @@ async def _view(tx: Tx, nod: Nod, each: Overview) -> OverviewView:
         each.unread,
         each.waiting,
         None if each.next_task is None else _alarm(each.next_task),
+        each.undelivered,
     )
 
 

@@ -43,6 +43,17 @@ WHERE conversation_id = :conversation_id AND seq < :before
 ORDER BY seq DESC
 LIMIT :limit
 
+-- name: answered_at
+-- When the agent next said something of its own. What comes after so many others is no answer.
+SELECT created_at FROM (
+  SELECT author, kind, run_id, created_at FROM messages
+  WHERE conversation_id = :conversation_id AND seq > :seq
+  ORDER BY seq
+  LIMIT 50
+) AS followed
+WHERE author = 'agent' AND kind IN ('text', 'report', 'decision') AND run_id IS NULL
+LIMIT 1
+
 -- name: texts_of_run
 SELECT text FROM messages
 WHERE run_id = :run_id AND kind = 'text' AND author = 'agent' AND text <> ''

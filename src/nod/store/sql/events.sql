@@ -17,6 +17,15 @@ INSERT INTO events (
 -- name: event
 SELECT {events} FROM events WHERE id = :event_id
 
+-- name: count_undelivered
+-- Tasks that wait for a channel to the agent, counted to so many.
+SELECT count(*) FROM (
+  SELECT 1 FROM events
+  WHERE agent_id = :agent_id AND state = 'pending' AND type IN ('task_due', 'task_trigger')
+    AND not_before <= :now AND (expires_at IS NULL OR expires_at > :now)
+  LIMIT :limit
+) AS counted
+
 -- name: events_of_run
 SELECT {events} FROM events WHERE run_id = :run_id ORDER BY seq
 
