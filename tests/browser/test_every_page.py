@@ -7,17 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from support.inprocess import InProcess, running
-from support.page import (
-    DESK,
-    PHONE,
-    SMALL_PHONE,
-    Visit,
-    overflow,
-    sign_in,
-    small_targets,
-    violations,
-    visiting,
-)
+from support.page import Visit, axe_in_every_look, out_of_size, sign_in, visiting
 from support.page_table import PAGES, Shown
 from support.sample import furnish
 
@@ -58,26 +48,11 @@ async def opened(visit: Visit, house: House, shown: Shown) -> Page:
 async def test_axe_finds_nothing_in_light_and_dark_on_phone_and_desk(
     visit: Visit, house: House, shown: Shown
 ) -> None:
-    page = await opened(visit, house, shown)
-    found: dict[str, list[str]] = {}
-    for size, name in ((PHONE, "phone"), (DESK, "desk")):
-        await page.set_viewport_size(size)
-        await page.emulate_media(color_scheme="light")
-        found[f"{name} light"] = await violations(page)
-        await page.emulate_media(color_scheme="dark")
-        found[f"{name} dark"] = await violations(page)
-    assert {name: each for name, each in found.items() if each} == {}
+    assert await axe_in_every_look(await opened(visit, house, shown)) == {}
 
 
 @by_page
 async def test_nothing_is_wider_than_the_window_and_no_target_is_too_small(
     visit: Visit, house: House, shown: Shown
 ) -> None:
-    page = await opened(visit, house, shown)
-    wider = {}
-    for size in (DESK, PHONE, SMALL_PHONE):
-        await page.set_viewport_size(size)
-        wider[size["width"]] = await overflow(page)
-    assert wider == {1280: 0, 390: 0, 320: 0}
-    await page.set_viewport_size(PHONE)
-    assert await small_targets(page) == []
+    assert await out_of_size(await opened(visit, house, shown)) == {}

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from support.cli import Shell
-from support.page import Visit, visiting
+from support.page import Visit, axe_in_every_look, out_of_size, visiting
 from support.server import RunningServer
 
 PATIENCE_MS = 20_000
@@ -66,6 +66,8 @@ async def test_from_the_link_to_the_first_result_without_a_reload(
     page = await newcomer.page()
     await set_up(page, server)
     shell = await add_agent(page, server)
+    assert await axe_in_every_look(page) == {}
+    assert await out_of_size(page) == {}
     await expect(page.get_by_text("Waiting for your agent…")).to_be_visible()
     workers.append(shell.start("work", "--", "/bin/sh", "-c", SCRIPT))
     await expect(page.get_by_text("Connected", exact=True)).to_be_visible(timeout=PATIENCE_MS)
@@ -74,6 +76,16 @@ async def test_from_the_link_to_the_first_result_without_a_reload(
     await expect(bubble).to_contain_text("Hello Ann", timeout=PATIENCE_MS)
     await bubble.get_by_role("link", name="Open the result").click()
     await expect(page.get_by_role("dialog").locator("strong")).to_have_text("awake")
+
+
+async def test_the_page_for_the_first_account_is_right_in_every_look(
+    newcomer: Visit, server: RunningServer
+) -> None:
+    found = re.search(r"(/setup/\S+)", server.log)
+    assert found is not None
+    page = await newcomer.page(found[1])
+    assert await axe_in_every_look(page) == {}
+    assert await out_of_size(page) == {}
 
 
 async def test_the_link_works_once_and_the_password_signs_in(

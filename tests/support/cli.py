@@ -75,11 +75,11 @@ def new_shell(server: RunningServer, name: str = "Ada") -> Shell:
 EMAIL, PASSWORD = "ann@example.org", "correct horse battery"
 
 
-def add_account(server: RunningServer) -> None:
-    """The first account, which all agents that are added later belong to."""
+def add_account(server: RunningServer, email: str = EMAIL, password: str = PASSWORD) -> None:
+    """An account. To the first one all agents that are added later belong."""
     subprocess.run(
-        [str(path_of("nod")), "users", "add", EMAIL, "--password-stdin"],
-        input=PASSWORD,
+        [str(path_of("nod")), "users", "add", email, "--password-stdin"],
+        input=password,
         env={**os.environ, "NOD_DATA_DIR": str(server.data_dir)},
         text=True,
         check=True,

@@ -142,6 +142,29 @@ async def too_wide(page: Page) -> list[str]:
     return found
 
 
+async def axe_in_every_look(page: Page) -> dict[str, list[str]]:
+    """What axe-core finds on phone and desk, in light and dark; empty where it finds nothing."""
+    found: dict[str, list[str]] = {}
+    for size, name in ((PHONE, "phone"), (DESK, "desk")):
+        await page.set_viewport_size(size)
+        await page.emulate_media(color_scheme="light")
+        found[f"{name} light"] = await violations(page)
+        await page.emulate_media(color_scheme="dark")
+        found[f"{name} dark"] = await violations(page)
+    return {name: each for name, each in found.items() if each}
+
+
+async def out_of_size(page: Page) -> dict[str, object]:
+    """By how much it is wider than a window, and targets too small to touch; empty for none."""
+    found: dict[str, object] = {}
+    for size in (DESK, PHONE, SMALL_PHONE):
+        await page.set_viewport_size(size)
+        found[f"wider than {size['width']}"] = await overflow(page)
+    await page.set_viewport_size(PHONE)
+    found["too small"] = await small_targets(page)
+    return {name: each for name, each in found.items() if each}
+
+
 _SMALL = """() => {
   const stops =
     "button, summary, select, textarea, input:not([type=hidden]), a";

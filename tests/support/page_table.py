@@ -11,6 +11,9 @@ class Shown(NamedTuple):
     is_public: bool = False
 
 
+# Pages that are there once, at the first start.
+FIRST_START = ("setup", "agent-connect")
+
 PAGES = (
     Shown("login", "/login", is_public=True),
     Shown("offline", "/offline", is_public=True),
