@@ -73,11 +73,66 @@ def test_a_task_says_who_made_it_and_is_no_link_once_it_is_removed(by: str, text
     assert activity.task_made(replace(task, deleted_at=NOW)).task_id is None
 
 
-def test_a_line_keeps_what_it_is_about() -> None:
-    line = Activity(7, "act_1", "agt_1", "alert", "Disk", "full", "tsk_1", "run_1", NOW, "dec_1")
-    found = activity.line_happened(line)
-    assert found.place == (NOW, activity.LINE, 7)
-    assert (found.task_id, found.run_id, found.decision_id) == ("tsk_1", "run_1", "dec_1")
+ASKED = make_decision(NOW, "agt_1", "cnv_1", "approval", "May I?", 60, task_id="tsk_1")
+ANSWERED = replace(ASKED, run_id="run_1", status="approved", resolved_at=NOW + 5)
+LINE = Activity(
+    7, "act_1", "agt_1", "alert", "Disk", "**full**", "tsk_1", "run_1", NOW + 5, "dec_1"
+)
+TASK = replace(make_task(), created_at=NOW + 5)
+RUN = ended(status="completed")
+
+
+@pytest.mark.parametrize(
+    ("entry", "whose", "leads_to"),
+    [
+        (activity.line_happened(LINE), ("act_1", "agt_1"), ("tsk_1", "run_1", "dec_1")),
+        (activity.run_ended(RUN, "D"), (RUN.id, RUN.agent_id), (RUN.task_id, RUN.id, None)),
+        (activity.answered(ANSWERED), (ASKED.id, "agt_1"), ("tsk_1", "run_1", ASKED.id)),
+        (activity.task_made(TASK), (TASK.id, TASK.agent_id), (TASK.id, None, None)),
+    ],
+    ids=["line", "run", "answer", "task"],
+)
+def test_an_entry_says_whose_it_is_and_leads_to_what_it_is_about(
+    entry: activity.Happened, whose: tuple[str, str], leads_to: tuple[str | None, ...]
+) -> None:
+    assert (entry.id, entry.agent_id) == whose
+    assert (entry.task_id, entry.run_id, entry.decision_id) == leads_to
+
+
+def test_what_follows_in_one_moment_stands_in_that_order() -> None:
+    entries = [
+        activity.task_made(TASK),
+        activity.run_ended(RUN, "Digest"),
+        activity.answered(ANSWERED),
+        activity.line_happened(LINE),
+    ]
+    assert [each.at for each in entries] == [NOW + 5] * 4
+    assert sorted(entries, key=lambda each: each.place) == entries
+    assert [each.place.tie for each in entries] == [TASK.id, RUN.id, ASKED.id, LINE.seq]
+
+
+def test_an_answer_brings_the_request_it_answered() -> None:
+    assert activity.answered(ANSWERED).decision is ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (activity.line_happened(LINE), ("alert", "Disk", "full")),
+        (activity.task_made(TASK), ("task_created", TASK.name, "By the agent.")),
+        (activity.answered(ANSWERED), ("decision_approved", "May I?", "")),
+        (activity.run_ended(RUN, "Digest"), ("run_completed", "Digest", "")),
+    ],
+    ids=["line", "task", "answer without a note", "run without a summary"],
+)
+def test_what_an_entry_says(entry: activity.Happened, said: tuple[str, str, str]) -> None:
+    assert (entry.kind, entry.title, entry.text) == said
+
+
+def test_a_group_shows_the_lines_of_its_kind_and_no_others() -> None:
+    assert activity.line_kinds("signals") == ("alert", "status")
+    assert activity.line_kinds("results") == ()
+    assert activity.run_states("signals") == ()
 
 
 def test_every_end_of_a_run_is_in_one_group() -> None:
