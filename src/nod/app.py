@@ -20,6 +20,7 @@ from nod.engine.deliver import Deliverer
 from nod.engine.loops import Engine
 from nod.engine.notifier import Notifier, make_vapid_key
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
+from nod.engine.retries import DUE_RETRIES
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.notify.apprise_sender import AppriseSender
@@ -98,7 +99,6 @@ class Nod:
         self._deliverer = Deliverer(
             self.store, self.sockets, webhooks, self.clock, self.limits, self._rush, aside
         )
-        self._deliverer.on_due = self.changes.notify
         await self.store.write(lambda tx: make_vapid_key(tx, self.vault))
         self._notifier = self._make_notifier(guard)
         self._engine = Engine(
@@ -106,7 +106,7 @@ class Nod:
             self._deliverer,
             self.clock,
             self._rush,
-            (OVERDUE_RUNS, EXPIRED_EVENTS, held_answers(self.vault), DUE_DECISIONS),
+            (OVERDUE_RUNS, DUE_RETRIES, EXPIRED_EVENTS, held_answers(self.vault), DUE_DECISIONS),
             self.telemetry.record,
             self._notifier.look,
         )

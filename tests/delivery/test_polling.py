@@ -11,8 +11,8 @@ import pytest
 
 from nod.actions.agents import Credentials
 from nod.domain.errors import Conflict, NotFound
-from nod.domain.instant import HOUR, SECOND
-from nod.domain.model import Event, Task
+from nod.domain.instant import HOUR
+from nod.domain.model import Task
 from nod.engine import attempts
 from nod.engine.ending import cancel
 from nod.engine.outbox import make_event, put
@@ -208,19 +208,16 @@ async def test_a_waiting_feed_wakes_at_once_when_an_event_comes(
 async def test_a_waiting_feed_wakes_when_the_time_of_a_retry_has_come(
     nod: InProcess, http: httpx.AsyncClient, ada: Credentials, clock: FakeClock
 ) -> None:
-    later = clock.now() + 30 * SECOND
-
-    async def plan(tx: Tx) -> Event:
-        event = make_event(
-            tx.now, ada.agent.id, "user_message", {"text": "Later."}, not_before=later
-        )
-        return await put(tx, event)
-
-    planned = await nod.nod.store.write(plan)
+    task = await nod.add_task(ada, max_attempts=2, idempotent=True)
+    (failed,) = await nod.fire(task)
+    result = {"status": "failed", "summary": "No luck."}
+    await http.post(f"/tasks/runs/{failed}/complete", json=result)
+    clock.advance(4 * 60 + 30)
     waiting = asyncio.create_task(listed(http, "/events", wait_s=60))
     await until(lambda: ada.agent.id in nod.nod.changes._waiting)
     clock.advance(30)
-    assert [each["event_id"] for each in await waiting] == [planned.id]
+    (event,) = await waiting
+    assert (await nod.run(event["run_id"])).retry_of == failed
 
 
 async def test_a_waiting_feed_waits_no_longer_because_the_wall_clock_is_set_back(

@@ -198,19 +198,6 @@ async def test_webhooks_of_which_the_events_cannot_be_read_end_nobody_elses(
     raw.close()
 
 
-async def test_an_event_whose_time_comes_is_pushed_by_the_next_look(
-    delivery: Delivery, task: Task
-) -> None:
-    store, world = delivery.world.store, delivery.world
-    event = await delivery.event(task)
-    await store.write(lambda tx: tx.events.replay(event.id, "pending", tx.now + 60_000, None))
-    socket = delivery.open()
-    assert await delivery.deliverer.look() == world.clock.now() + 60_000
-    world.clock.advance(60)
-    assert await delivery.deliverer.look() is None
-    assert (await sent(socket)).event.id == event.id
-
-
 async def test_the_news_of_a_commit_that_comes_after_its_event_was_read_pushes_nothing_twice(
     delivery: Delivery, task: Task
 ) -> None:

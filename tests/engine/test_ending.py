@@ -166,7 +166,7 @@ async def test_an_idempotent_task_is_tried_again_after_5_15_and_30_minutes(world
     assert (await world.get(task)).failures == 1
 
 
-async def test_a_retry_brings_the_payload_at_its_time(world: World) -> None:
+async def test_a_retry_keeps_the_payload_and_waits_for_its_time(world: World) -> None:
     task = await world.task("event", max_attempts=2, idempotent=True)
     made = await call(world, task, body='{"a":1}')
     world.effects.clear()
@@ -178,13 +178,12 @@ async def test_a_retry_brings_the_payload_at_its_time(world: World) -> None:
     (event,) = await events(world, retry)
     assert (event.type, event.state, event.not_before) == (
         "task_trigger",
-        "pending",
+        "held",
         retry.scheduled_for,
     )
-    assert event.expires_at == retry.scheduled_for + 24 * HOUR
-    # It is not sent now; the delivery stage is told when.
+    # It is not sent now; the stage that lets it go is told when.
     assert not any(effects.outbox for effects in world.effects)
-    assert world.effects[-1].timers["deliver"] == retry.scheduled_for
+    assert world.effects[-1].timers["rescue"] == retry.scheduled_for
 
 
 async def test_a_retry_of_a_run_by_hand_is_no_call(world: World) -> None:

@@ -109,9 +109,9 @@ class Question:
 
     async def outcome(self) -> tuple[str, list[str]]:
         """The question's status, and what the agent was told, from what is stored."""
-        world, now = self.world, self.world.clock.now()
+        world = self.world
         found = await world.store.read(lambda tx: tx.chat.decision(self.asked.id))
-        events = await world.store.read(lambda tx: tx.events.feed(world.agent.id, 0, now, 1000))
+        events = await world.store.read(lambda tx: tx.events.feed(world.agent.id, 0, 1000))
         told = [msgspec.json.decode(each.event.body) for each in events]
         assert found is not None
         return found.status, [

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from nod.actions import tasks
 from nod.domain.errors import Conflict
 from nod.domain.model import Run, Task
+from nod.domain.runs import underway
 from nod.domain.states import (
     ACTIVE,
     DECISION_TRANSITIONS,
@@ -128,6 +131,11 @@ class RunsMachine(RuleBasedStateMachine):
         if run := self._one(place):
             self._try(self.world.store.write(lambda tx: end(tx, run, verb, error="e", reason="r")))
 
+    @rule(pause=st.booleans())
+    def paused_or_resumed(self, pause: bool) -> None:
+        change: Any = partial(tasks.pause, reason="why not") if pause else tasks.resume
+        self._do(self.world.store.write(lambda tx: change(tx, self.world.agent, self.task.id)))
+
     @rule(place=st.integers(0, 20))
     def asked(self, place: int) -> None:
         if run := self._one(place):
@@ -162,13 +170,14 @@ class RunsMachine(RuleBasedStateMachine):
 
     @invariant()
     def one_at_a_time_unless_allowed(self) -> None:
-        """With a queue, whoever waits has somebody before it, and the first goes first."""
+        """With a queue, whoever waits has somebody before it, unless a pause holds all."""
         if not hasattr(self, "task"):
             return
         active = self._do(self.world.store.read(lambda tx: tx.runs.active(self.task.id)))
         late = [run for run in active if (run.useful_until or 1 << 62) <= self.world.clock.now()]
         if any(run.queued for run in active) and not late:
-            assert any(not run.queued for run in active)
+            task = self._do(self.world.get(self.task))
+            assert underway(active, self.world.clock.now()) or not task.enabled
 
 
 RunsMachine.TestCase.settings = settings(

@@ -17,13 +17,13 @@ _STATEMENTS = load_statements(_STORE / "sql", "sqlite", fragments())
 # What is asked at each fire, delivery, call or completion.
 _HOT = (
     "active_runs",
-    "agents_released",
     "agents_to_attempt",
     "causes_over",
     "completed_before",
     "count_triggered",
     "due_attempts",
     "due_for_polling",
+    "due_retries",
     "due_tasks",
     "ended_after",
     "ended_before",
@@ -37,7 +37,7 @@ _HOT = (
     "next_expiry",
     "next_fire_at",
     "next_queued_run",
-    "next_release_at",
+    "next_retry_at",
     "oldest_waiting_run",
     "open_decisions",
     "overdue_runs",

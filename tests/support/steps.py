@@ -8,6 +8,7 @@ from nod.engine import settle
 from nod.engine.batches import Batches, Work
 from nod.engine.fire import BATCH, DUE_TASKS, run_now
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
+from nod.engine.retries import DUE_RETRIES
 from nod.engine.trigger import Call, accept_call
 from nod.store.runs import Delivered
 from nod.store.store import Tx
@@ -51,8 +52,8 @@ async def fire_after(world: World, seconds: float) -> None:
 
 
 async def rescue(world: World) -> None:
-    """End what is overdue."""
-    await work_off(world, OVERDUE_RUNS, EXPIRED_EVENTS)
+    """End what is overdue, and let the retries go whose time has come."""
+    await work_off(world, OVERDUE_RUNS, DUE_RETRIES, EXPIRED_EVENTS)
 
 
 async def rescue_after(world: World, seconds: float) -> None:

@@ -97,8 +97,7 @@ async def stored(nod: InProcess, asked: Decision) -> Decision:
 
 async def told(nod: InProcess, ada: Credentials) -> list[tuple[str, str | None]]:
     """The answers that the agent was told."""
-    now = nod.nod.clock.now()
-    found = await nod.nod.store.read(lambda tx: tx.events.feed(ada.agent.id, 0, now, 100))
+    found = await nod.nod.store.read(lambda tx: tx.events.feed(ada.agent.id, 0, 100))
     bodies = [msgspec.json.decode(each.event.body) for each in found]
     return [
         (each["status"], each["note"]) for each in bodies if each["type"] == "decision_resolved"

@@ -9,6 +9,7 @@ from nod.domain.errors import Conflict, Forbidden, NotFound, TooMany
 from nod.domain.fires import next_fire_of
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant, from_datetime, parse_rfc3339, rfc3339
 from nod.domain.model import Agent, Author, Run, Task, new_id
+from nod.domain.policy import Hold
 from nod.domain.task_fields import (
     NO_FIRE,
     TaskFields,
@@ -20,7 +21,7 @@ from nod.domain.task_fields import (
 )
 from nod.domain.words import clock_words
 from nod.domain.zones import local
-from nod.engine.ending import cancel_all
+from nod.engine.ending import cancel_all, holds, release
 from nod.engine.fire import fire_task
 from nod.secrets import Vault
 from nod.store.store import Tx
@@ -78,10 +79,12 @@ async def _up_to_date(tx: Tx, agent: Agent, task_id: str) -> Task:
 
 
 async def _rescheduled(tx: Tx, before: Task, after: Task) -> None:
-    """Store the task. Where the clock was ahead, and fires were missed there, they come again."""
+    """Store the task. Where the clock was ahead, and fires were missed there, they come again.
+    What was held by a pause, or by an overlap that is allowed now, goes."""
     if before.fired_until > tx.now and after.next_fire_at != before.next_fire_at:
         await tx.runs.forget_ahead(after.id, tx.now)
     await tx.tasks.update(after)
+    await release(tx, after.id)
 
 
 async def pause(tx: Tx, agent: Agent, task_id: str, reason: str) -> Task:
@@ -187,7 +190,8 @@ async def why(tx: Tx, task: Task, at: Instant) -> tuple[str, Run | None]:
     entry = await tx.runs.around(task.id, minute + MINUTE - 1)
     clock = clock_words(at, task.timezone)
     if entry is not None and minute <= max(entry.missed_until or 0, entry.scheduled_for):
-        return _what_happened(entry, clock), entry
+        held = await holds(tx, task, entry) if entry.queued else None
+        return _what_happened(entry, clock, held), entry
     if at < task.created_at:
         return f"The task did not exist at {clock}; it was made {rfc3339(task.created_at)}.", None
     if task.trigger_type == "event":
@@ -210,7 +214,10 @@ def _not_recorded(clock: str, to_come: bool) -> str:
     )
 
 
-def _what_happened(run: Run, clock: str) -> str:
+def _what_happened(run: Run, clock: str, held: Hold | None) -> str:
+    if held is not None:
+        until = "its task is resumed" if held == "paused" else "the run before it has ended"
+        return f"It was due at {clock} and waits until {until}."
     reason = run.error or run.reason
     words = {
         "skipped": f"Skipped at {clock}: {reason}.",

@@ -130,7 +130,7 @@ class Run:
     agent_id: str
     status: RunStatus
     trigger: RunTrigger
-    queued: bool  # pending, and waiting for an earlier run of its task to end
+    queued: bool  # pending, and waiting for its turn: an earlier run, or the end of a pause
     attempt: int
     retry_of: str | None
     scheduled_for: Instant
@@ -166,7 +166,7 @@ class Event:
     body: str
     state: EventState
     created_at: Instant
-    not_before: Instant  # a retry waits until then
+    not_before: Instant  # a retry is held until then
     attempt_at: Instant | None  # when the next channel is tried; None: when a channel opens
     expires_at: Instant | None
     attempts: int  # webhook attempts made

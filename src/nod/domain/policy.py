@@ -17,12 +17,14 @@ from nod.domain.words import duration_words
 
 __all__ = [
     "CatchUp",
+    "Hold",
     "Overlap",
     "OverlapDecision",
     "PlannedFire",
     "decide_overlap",
     "default_catch_up_window_s",
     "default_overlap",
+    "hold",
     "may_retry",
     "parse_useful_until",
     "plan_fires",
@@ -35,6 +37,7 @@ __all__ = [
 CatchUp = Literal["latest", "all", "skip"]
 Overlap = Literal["skip", "queue", "allow", "cancel_previous"]
 OverlapDecision = Literal["run", "queue", "skip", "cancel_previous"]
+Hold = Literal["paused", "overlap"]
 
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -138,6 +141,18 @@ def decide_overlap(
             return "queue" if queued < room else "skip"
         case _:
             assert_never(overlap)
+
+
+def hold(overlap: Overlap, *, paused: bool, by_hand: bool, underway: int) -> Hold | None:
+    """What keeps a run waiting that was made earlier: a call in the queue, a retry; None: nothing.
+
+    A paused task begins nothing by itself; a run `by_hand` goes all the same. Whatever the task's
+    overlap says of new fires, such a run neither ends another nor is dropped: it waits for those
+    `underway`, unless runs of the task may overlap.
+    """
+    if paused and not by_hand:
+        return "paused"
+    return "overlap" if underway and overlap != "allow" else None
 
 
 def may_retry(attempt: int, max_attempts: int, idempotent: bool, taken_up: bool) -> bool:

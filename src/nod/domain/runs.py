@@ -55,17 +55,23 @@ def make_run(
 
 
 def waits_as_retry(run: Run, now: Instant) -> bool:
-    """Whether the run is a retry whose time has not come. It stands in no other run's way.
+    """Whether the run is a retry whose time, or turn, has not come. It stands in no other's way.
 
     Only retries are made ahead of their time. Any other run that lies after `now` is there because
     the clock was set back, and is under way all the same.
     """
-    return run.trigger == "retry" and run.status == "pending" and run.scheduled_for > now
+    waits = run.queued or run.scheduled_for > now
+    return run.trigger == "retry" and run.status == "pending" and waits
 
 
 def underway(runs: Sequence[Run], now: Instant) -> list[Run]:
     """Of a task's active runs those that a new run would meet: not queued, no retry to come."""
     return [run for run in runs if not run.queued and not waits_as_retry(run, now)]
+
+
+def in_queue(runs: Sequence[Run], now: Instant) -> list[Run]:
+    """Of a task's active runs those that a new run would have to queue behind: no retries."""
+    return [run for run in runs if run.queued and not waits_as_retry(run, now)]
 
 
 def skipped_run(

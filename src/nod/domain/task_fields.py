@@ -179,6 +179,11 @@ def has_fire(task: Task) -> bool:
     return task.trigger_type == "event" or task.next_fire_at is not None
 
 
+def is_paused(task: Task) -> bool:
+    """Whether the task waits to be resumed. One that has no fire left is disabled, not paused."""
+    return not task.enabled and has_fire(task)
+
+
 def _had_ended(task: Task) -> bool:
     """Whether the task was disabled because it had no fire left: a new time sets it going again."""
     return not task.enabled and not has_fire(task)

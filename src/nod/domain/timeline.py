@@ -99,7 +99,7 @@ def _arrival(
 
 
 def _unsent(run: Run) -> str:
-    return "waiting for the run before it" if run.queued else "waiting to be sent"
+    return "waiting for its turn" if run.queued else "waiting to be sent"
 
 
 def _pause(kind: StepKind, what: str, start: Instant, end: Instant) -> Iterator[Step]:

@@ -6,7 +6,7 @@ in the outbox when a socket opens, a retry comes due, or the process starts agai
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -53,13 +53,10 @@ class Deliverer:
         self._rush = rush
         self._aside = aside
         self._troubled: set[str] = set()  # agents with an event that was set aside
-        self._looked_at: Instant = 0
         self._unwritten: dict[str, Pushed] = {}
         self._reached: set[str] = set()  # runs of which that is about to be written
         self._writing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        # Hears of the agents with an event whose time has come: whoever polls for them looks again.
-        self.on_due: Callable[[Iterable[str]], None] = lambda _agents: None
         webhooks.may_send = self._may_use_webhook
         webhooks.on_ended = self._webhook_ended
 
@@ -108,15 +105,12 @@ class Deliverer:
 
     async def look(self) -> Instant | None:
         """Start what has come due in the outbox; return when to look again."""
-        now, since = self._clock.now(), self._looked_at
 
         async def due(tx: Tx) -> tuple[set[str], Instant | None]:
-            agents = set(await tx.events.agents_to_attempt(now))
-            agents.update(await tx.events.agents_released(since, now))
-            return agents, await tx.events.next_delivery_at(now)
+            agents = set(await tx.events.agents_to_attempt(tx.now))
+            return agents, await tx.events.next_attempt_at(tx.now)
 
         agents, next_at = await self._store.read(due)
-        self._looked_at = now
         agents |= self._troubled
         aside_at = self._aside.next_at()
         if aside_at is None:
@@ -124,7 +118,6 @@ class Deliverer:
         for agent_id in agents:
             self._webhooks.wake(agent_id)
             self._look_for_socket(agent_id)
-        self.on_due(agents)
         return min((each for each in (next_at, aside_at) if each is not None), default=None)
 
     async def close(self) -> None:

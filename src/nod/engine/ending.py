@@ -6,9 +6,10 @@ from dataclasses import replace
 from nod.domain.errors import Conflict
 from nod.domain.instant import MINUTE, SECOND
 from nod.domain.model import Channel, Run, Task
-from nod.domain.policy import may_retry, retry_delay_s
+from nod.domain.policy import Hold, hold, may_retry, retry_delay_s
 from nod.domain.runs import make_run, underway
 from nod.domain.states import RunStatus, next_run_status
+from nod.domain.task_fields import is_paused
 from nod.engine import notify
 from nod.engine.outbox import announce, expiry, make_run_event, put
 from nod.store.store import Tx
@@ -48,7 +49,7 @@ async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None)
     2. Its questions close, and its event is not sent any more.
     3. The chat shows it.
     4. Its task learns of it: last result, failures in a row, retry.
-    5. The next run of the task that waits in the queue gets its turn.
+    5. Those of its task's runs that wait in the queue go whose turn has come.
     """
     ended = replace(after, finished_at=tx.now, queued=False, deadline_at=None, waiting_since=None)
     await move(tx, before, ended)
@@ -63,7 +64,7 @@ async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None)
     if around.task.deleted_at is None:
         await _tell_task(tx, around.task, ended, told=around.has_reader)
     if around.has_queue:
-        await _release_next(tx, ended.task_id)
+        await release(tx, ended.task_id)
     tx.effects.fact(
         "run_ended",
         run_id=ended.id,
@@ -90,15 +91,34 @@ async def cancel_all(tx: Tx, runs: Sequence[Run], reason: str) -> None:
         await cancel(tx, run, reason)
 
 
-async def _release_next(tx: Tx, task_id: str) -> None:
-    """Let the oldest queued run of a task go, when nothing is before it any more."""
-    queued = await tx.runs.next_queued(task_id)
-    if queued is None or underway(await tx.runs.active(task_id), tx.now):
-        return
-    if queued.useful_until is not None and queued.useful_until <= tx.now:
-        # The rescue stage ends it, and then the next one gets its turn.
-        tx.effects.timer("rescue", queued.useful_until)
-        return
+async def release(tx: Tx, task_id: str) -> None:
+    """Let the task's queued runs go whose turn has come: the oldest, or all where they may
+    overlap."""
+    task = await tx.tasks.get(task_id)
+    while task is not None:
+        queued = await tx.runs.next_queued(task_id, by_hand_first=is_paused(task))
+        if queued is None or await holds(tx, task, queued) is not None:
+            return
+        if queued.useful_until is not None and queued.useful_until <= tx.now:
+            # The rescue stage ends it, and then the next one gets its turn.
+            tx.effects.timer("rescue", queued.useful_until)
+            return
+        await _let_go(tx, queued)
+        if task.overlap != "allow":
+            return
+
+
+async def holds(tx: Tx, task: Task, queued: Run) -> Hold | None:
+    """What a queued run of the task still waits for; None: its turn has come."""
+    return hold(
+        task.overlap,
+        paused=is_paused(task),
+        by_hand=queued.trigger == "manual",
+        underway=len(underway(await tx.runs.active(task.id), tx.now)),
+    )
+
+
+async def _let_go(tx: Tx, queued: Run) -> None:
     await move(tx, queued, replace(queued, queued=False))
     await tx.events.release(queued.id, tx.now, expiry(queued, tx.now, tx.limits))
     payload = await tx.runs.payload(queued.id)

@@ -11,7 +11,7 @@ from nod.domain.fires import Due, due_fires, paused_reason
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Event, Run, RunTrigger, Task
 from nod.domain.policy import PlannedFire, decide_overlap
-from nod.domain.runs import make_run, skipped_run, underway, waits_as_retry
+from nod.domain.runs import in_queue, make_run, skipped_run, underway, waits_as_retry
 from nod.domain.words import clock_words
 from nod.engine import notify
 from nod.engine.batches import Item, Work
@@ -73,6 +73,9 @@ async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
     plan = due_fires(task, tx.now, tx.limits)
     trigger = _trigger_of(task)
     batch.names[task.id] = task.name
+    if plan.fires and not task.enabled:
+        # They pass unrun; a retry that outlasted them would be older than what nobody wanted.
+        await _replace_retries(tx, active)
     known = await _fired_before(tx, task)
     batch.runs += _missed_entry(task, tx.now, plan, trigger, known)
     for fire in _newest_alone(task, plan.fires):
@@ -130,19 +133,23 @@ async def _under_overlap(
     tx: Tx, task: Task, scheduled_for: Instant, trigger: RunTrigger, active: list[Run]
 ) -> Run:
     """The run, or the entry that says why there is none, given the runs still under way."""
-    going = underway(active, tx.now)
-    queued = sum(run.queued for run in active)
-    verdict = decide_overlap(task.overlap, task.trigger_type, len(going), queued, tx.limits)
+    going, queue = underway(active, tx.now), in_queue(active, tx.now)
+    verdict = decide_overlap(task.overlap, task.trigger_type, len(going), len(queue), tx.limits)
     if verdict == "skip":
-        reason = overlap_reason(task, going or active, queued)
+        reason = overlap_reason(task, going or queue, len(queue))
         return skipped_run(task, tx.now, scheduled_for, trigger, reason)
     if verdict == "cancel_previous":
         await cancel_all(tx, active, _REPLACED)
         active.clear()
+    await _replace_retries(tx, active)
+    return make_run(task, tx.now, scheduled_for, trigger, queued=verdict == "queue")
+
+
+async def _replace_retries(tx: Tx, active: list[Run]) -> None:
+    """A fire takes the place of the retries that have not begun."""
     for retry in [run for run in active if waits_as_retry(run, tx.now)]:
         await cancel_all(tx, [retry], "the next fire of its task came first")
         active.remove(retry)
-    return make_run(task, tx.now, scheduled_for, trigger, queued=verdict == "queue")
 
 
 def overlap_reason(task: Task, going: list[Run], queued: int) -> str:

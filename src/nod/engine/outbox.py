@@ -66,16 +66,16 @@ def make_run_event(
     }
     if not called:
         fields["schedule"] = task.schedule
-    start = max(now, run.scheduled_for) if run.trigger == "retry" else now
+    held = run.queued or run.trigger == "retry"
     return make_event(
         now,
         task.agent_id,
         "task_trigger" if called else "task_due",
         fields,
         run_id=run.id,
-        state="held" if run.queued else "pending",
-        not_before=start,
-        expires_at=run.useful_until if run.queued else expiry(run, start, limits),
+        state="held" if held else "pending",
+        not_before=max(now, run.scheduled_for) if run.trigger == "retry" else now,
+        expires_at=run.useful_until if held else expiry(run, now, limits),
     )
 
 
@@ -86,17 +86,17 @@ def expiry(run: Run, start: Instant, limits: Limits) -> Instant:
 
 
 async def put(tx: Tx, event: Event, payload: Payload | None = None) -> Event:
-    """Store `event` and send it as soon as the transaction is committed and its time has come."""
+    """Store `event` and, unless it is held, send it as soon as the transaction is committed."""
     await tx.events.insert([event])
     announce(tx, event, payload)
     return event
 
 
 def announce(tx: Tx, event: Event, payload: Payload | None = None) -> None:
-    """Let the delivery stage know of a stored event: now, or at its time."""
-    if event.state == "pending" and event.not_before <= tx.now:
+    """Let the delivery stage know of a stored event, and the rescue stage of its times."""
+    if event.state == "pending":
         tx.effects.outbox.append(Outgoing(event, payload))
-    elif event.state == "pending":
-        tx.effects.timer("deliver", event.not_before)
+    elif event.not_before > tx.now:
+        tx.effects.timer("rescue", event.not_before)
     tx.effects.timer("rescue", event.expires_at)
     tx.effects.change(event.agent_id)

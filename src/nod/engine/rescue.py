@@ -1,4 +1,4 @@
-"""What did not come back: runs that time out, events that nobody took, unanswered questions."""
+"""What did not come back: runs that time out, and events that nobody took."""
 
 from nod.domain.instant import Instant
 from nod.domain.model import Event, Run
@@ -14,9 +14,10 @@ BATCH = 200
 
 
 async def next_rescue_at(tx: Tx) -> Instant | None:
-    """When the next run times out, event expires or question needs a look."""
+    """When the next run times out, retry comes due, event expires or question needs a look."""
     times = (
         await tx.runs.next_deadline(),
+        await tx.runs.next_retry_at(),
         await tx.events.next_expiry(),
         await tx.chat.next_decision_at(),
     )

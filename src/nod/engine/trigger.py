@@ -6,7 +6,7 @@ from nod.domain.errors import Conflict, TooMany
 from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.model import Payload, Task
 from nod.domain.policy import decide_overlap
-from nod.domain.runs import make_run, skipped_run, underway
+from nod.domain.runs import in_queue, make_run, skipped_run, underway
 from nod.engine.ending import cancel_all
 from nod.engine.fire import overlap_reason
 from nod.engine.outbox import make_run_event, put
@@ -65,20 +65,20 @@ def _check_open(tx: Tx, task: Task, calls: int) -> None:
 async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
     # Where runs may overlap there can be many, and none of them matters here.
     active = [] if task.overlap == "allow" else await tx.runs.active(task.id)
-    going = underway(active, tx.now)
-    queued = sum(run.queued for run in active)
-    verdict = decide_overlap(task.overlap, task.trigger_type, len(going), queued, tx.limits)
+    going, queue = underway(active, tx.now), in_queue(active, tx.now)
+    verdict = decide_overlap(task.overlap, task.trigger_type, len(going), len(queue), tx.limits)
     if verdict == "skip" and task.overlap == "queue":
         raise TooMany(
-            f"{queued} calls wait behind the run under way, which is the limit; try again later",
+            f"{len(queue)} calls wait behind the run under way, which is the limit;"
+            " try again later",
             retry_after=60,
         )
     if verdict == "skip":
-        reason = overlap_reason(task, going or active, queued)
+        reason = overlap_reason(task, going or queue, len(queue))
         run = skipped_run(task, tx.now, tx.now, "event", reason)
     else:
         run = make_run(task, tx.now, tx.now, "event", queued=verdict == "queue")
-    if verdict == "cancel_previous":
+    if task.overlap == "cancel_previous":
         await cancel_all(tx, active, "a newer call took its place")
     await tx.runs.insert([run])
     payload = Payload(run.id, call.payload, call.inbound)

@@ -80,22 +80,15 @@ class Events:
         """Agents whose webhook is to be tried now."""
         return [each[0] for each in await self._db.all("agents_to_attempt", now=now)]
 
-    async def agents_released(self, since: Instant, now: Instant) -> list[str]:
-        """Agents with an event whose time came after `since` and has come now."""
-        return [each[0] for each in await self._db.all("agents_released", since=since, now=now)]
-
     async def due_attempts(self, agent_id: str, now: Instant, limit: int) -> list[Outgoing]:
         return _outgoing(
             await self._db.all("due_attempts", agent_id=agent_id, now=now, limit=limit)
         )
 
-    async def next_delivery_at(self, now: Instant) -> Instant | None:
-        """When, after `now`, the next webhook attempt or the next retry's release is."""
-        found = [
-            await self._db.one("next_attempt_at", now=now),
-            await self._db.one("next_release_at", now=now),
-        ]
-        return min((each[0] for each in found if each and each[0] is not None), default=None)
+    async def next_attempt_at(self, now: Instant) -> Instant | None:
+        """When, after `now`, the next webhook attempt is."""
+        found = await self._db.one("next_attempt_at", now=now)
+        return None if found is None else found[0]
 
     async def settle(self, settled: Sequence[Settled]) -> None:
         """Take events out of the outbox; those no longer in the expected state stay as they are."""
@@ -125,6 +118,10 @@ class Events:
             retry_reason=reason,
             error=error,
         )
+
+    async def queue(self, run_id: str) -> None:
+        """The retry's time has come: its event waits for its turn alone."""
+        await self._db.run("queue_event", run_id=run_id)
 
     async def release(self, run_id: str, now: Instant, expires_at: Instant | None) -> None:
         """The turn of a queued run has come: its event may go."""
@@ -167,11 +164,9 @@ class Events:
             )
         )
 
-    async def feed(self, agent_id: str, after: int, now: Instant, limit: int) -> list[Outgoing]:
+    async def feed(self, agent_id: str, after: int, limit: int) -> list[Outgoing]:
         """All events of the agent with seq above `after`, settled or not."""
-        return _outgoing(
-            await self._db.all("feed", agent_id=agent_id, after=after, now=now, limit=limit)
-        )
+        return _outgoing(await self._db.all("feed", agent_id=agent_id, after=after, limit=limit))
 
     async def feed_open(self, agent_id: str, now: Instant, limit: int) -> list[Outgoing]:
         """The agent's events that nobody has acknowledged."""

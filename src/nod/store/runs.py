@@ -101,9 +101,19 @@ class Runs:
         found = await self._db.one("oldest_waiting_run", task_id=task_id, now=now)
         return None if found is None else Run(*found)
 
-    async def next_queued(self, task_id: str) -> Run | None:
-        found = await self._db.one("next_queued_run", task_id=task_id)
+    async def next_queued(self, task_id: str, *, by_hand_first: bool) -> Run | None:
+        """The run of the task that has waited for its turn the longest."""
+        found = await self._db.one("next_queued_run", task_id=task_id, by_hand_first=by_hand_first)
         return None if found is None else Run(*found)
+
+    async def due_retries(self, now: Instant, limit: int) -> list[Run]:
+        """Retries whose time has come, the longest due first."""
+        return [Run(*each) for each in await self._db.all("due_retries", now=now, limit=limit)]
+
+    async def next_retry_at(self) -> Instant | None:
+        """When the time of the next retry comes."""
+        found = await self._db.one("next_retry_at")
+        return None if found is None else found[0]
 
     async def due_tasks(self, agent_id: str, now: Instant) -> list[Task]:
         """Tasks of the agent with a run that is due and that nobody has been given."""

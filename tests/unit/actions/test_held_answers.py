@@ -68,8 +68,7 @@ async def now(world: World, asked: Decision) -> Decision:
 
 async def told(world: World) -> list[str]:
     """The answers that the agent was told, from the outbox as it is stored."""
-    now = world.clock.now()
-    found = await world.store.read(lambda tx: tx.events.feed(world.agent.id, 0, now, 100))
+    found = await world.store.read(lambda tx: tx.events.feed(world.agent.id, 0, 100))
     bodies = [msgspec.json.decode(each.event.body) for each in found]
     return [each["status"] for each in bodies if each["type"] == "decision_resolved"]
 

@@ -9,12 +9,14 @@ from nod.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant, parse_rfc3339
 from nod.domain.limits import Limits
 from nod.domain.policy import (
     CatchUp,
+    Hold,
     Overlap,
     OverlapDecision,
     PlannedFire,
     decide_overlap,
     default_catch_up_window_s,
     default_overlap,
+    hold,
     may_retry,
     notify_delay_s,
     plan_fires,
@@ -174,6 +176,27 @@ def test_the_room_of_a_queue_comes_from_the_limits() -> None:
     assert decide_overlap("queue", "scheduled", 1, 2, limits) == "queue"
     assert decide_overlap("queue", "scheduled", 1, 3, limits) == "skip"
     assert decide_overlap("queue", "event", 1, 2, limits) == "skip"
+
+
+@pytest.mark.parametrize(
+    ("overlap", "paused", "by_hand", "underway", "held"),
+    [
+        ("skip", False, False, 0, None),
+        ("skip", False, False, 1, "overlap"),
+        ("queue", False, False, 1, "overlap"),
+        ("queue", False, True, 1, "overlap"),
+        ("cancel_previous", False, False, 1, "overlap"),
+        ("allow", False, False, 3, None),
+        ("allow", True, False, 0, "paused"),
+        ("queue", True, False, 1, "paused"),
+        ("queue", True, True, 1, "overlap"),
+        ("queue", True, True, 0, None),
+    ],
+)
+def test_a_run_that_was_made_earlier_waits_for_its_turn_and_for_the_end_of_a_pause(
+    overlap: Overlap, paused: bool, by_hand: bool, underway: int, held: Hold | None
+) -> None:
+    assert hold(overlap, paused=paused, by_hand=by_hand, underway=underway) == held
 
 
 def test_a_run_nobody_took_up_is_retried_until_its_attempts_are_used_up() -> None:

@@ -9,6 +9,7 @@ from nod.domain.instant import HOUR, MINUTE, SECOND
 from nod.domain.model import Run
 from nod.domain.runs import (
     delivered,
+    in_queue,
     make_run,
     paused,
     renewed,
@@ -83,11 +84,12 @@ def test_a_retry_is_the_next_attempt_and_useful_no_longer_than_the_first() -> No
     [
         ({}, True),
         ({"scheduled_for": NOW}, False),
+        ({"scheduled_for": NOW, "queued": True}, True),
         ({"status": "running"}, False),
         ({"trigger": "schedule"}, False),
     ],
 )
-def test_only_a_retry_whose_time_has_not_come_stands_in_nobodys_way(
+def test_only_a_retry_whose_time_or_turn_has_not_come_stands_in_nobodys_way(
     changes: dict[str, Any], waits: bool
 ) -> None:
     run = make(**{"trigger": "retry", "scheduled_for": NOW + 1, **changes})
@@ -98,6 +100,11 @@ def test_only_a_retry_whose_time_has_not_come_stands_in_nobodys_way(
 def test_a_queued_run_is_not_under_way() -> None:
     runs = [make(), make(queued=True), make(status="waiting")]
     assert underway(runs, NOW) == [runs[0], runs[2]]
+
+
+def test_a_retry_takes_no_place_in_the_queue_from_another() -> None:
+    runs = [make(), make(queued=True), make(queued=True, trigger="retry")]
+    assert in_queue(runs, NOW) == [runs[1]]
 
 
 def test_the_entry_of_a_fire_that_did_not_run_has_its_reason_and_has_ended() -> None:

@@ -129,7 +129,7 @@ def test_a_run_fetched_by_polling_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("queued", "label"),
-    [(True, "waiting for the run before it, 10 min"), (False, "waiting to be sent, 10 min")],
+    [(True, "waiting for its turn, 10 min"), (False, "waiting to be sent, 10 min")],
 )
 def test_a_run_nobody_has_been_given_waits(queued: bool, label: str) -> None:
     assert steps(timeline(run(queued=queued), [], [], NOW, "UTC"))[1:] == [("unsent", label, 600)]

@@ -62,7 +62,7 @@ class AgentEvents(Controller):
                 known = await tx.events.get(after)
                 if known is None or known.agent_id != agent.id:
                     raise InvalidInput(f"after names no event of this agent: {after[:64]}")
-                found = await tx.events.feed(agent.id, known.seq, tx.now, size)
+                found = await tx.events.feed(agent.id, known.seq, size)
             return [msgspec.Raw(wire(each).encode()) for each in found]
 
         return await wait_for(nod, agent.id, wait_s, look, bool)

@@ -161,3 +161,7 @@ CREATE INDEX activity_by_agent ON activity (agent_id, created_at, seq);
 CREATE INDEX runs_ended ON runs (agent_id, finished_at, id) WHERE finished_at IS NOT NULL;
 CREATE INDEX decisions_answered ON decisions (agent_id, resolved_at, id)
   WHERE resolved_at IS NOT NULL;
+
+-- Retries that wait for their time.
+DROP INDEX events_release;
+CREATE INDEX events_release ON events (not_before) WHERE state = 'held' AND not_before > created_at;

@@ -35,7 +35,7 @@ SELECT {events} FROM events WHERE run_id = :run_id ORDER BY seq
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
 WHERE e.agent_id = :agent_id AND e.seq > :after AND (
-  (e.state = 'pending' AND e.not_before <= :now
+  (e.state = 'pending'
     AND (e.expires_at IS NULL OR e.expires_at > :now))
   OR (e.state = 'polled' AND e.settled_at <= :polled_before AND EXISTS (
     SELECT 1 FROM runs r WHERE r.id = e.run_id AND r.status = 'pending'))
@@ -53,7 +53,7 @@ WHERE state = 'pending' AND attempt_at <= :now
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
 WHERE e.agent_id = :agent_id AND e.state = 'pending' AND e.attempt_at <= :now
-  AND e.not_before <= :now AND (e.expires_at IS NULL OR e.expires_at > :now)
+  AND (e.expires_at IS NULL OR e.expires_at > :now)
   AND NOT EXISTS (
     SELECT 1 FROM events o
     WHERE o.run_id = e.run_id AND o.seq < e.seq AND o.state IN ('held', 'pending'))
@@ -63,16 +63,6 @@ LIMIT :limit
 -- name: next_attempt_at
 SELECT min(attempt_at) FROM events
 WHERE state = 'pending' AND attempt_at > :now
-
--- name: next_release_at
--- The next retry of a run that becomes due for an agent without a webhook.
-SELECT min(not_before) FROM events
-WHERE state = 'pending' AND not_before > created_at AND not_before > :now
-
--- name: agents_released
-SELECT DISTINCT agent_id || '' FROM events
-WHERE state = 'pending' AND not_before > created_at
-  AND not_before > :since AND not_before <= :now
 
 -- name: settle_events
 UPDATE events SET state = :state, channel = :channel, settled_at = :at, attempt_at = NULL,
@@ -91,6 +81,10 @@ UPDATE events SET attempts = :attempts, attempt_at = :attempt_at, retry_reason =
   error = :error
 WHERE id = :event_id AND state = 'pending'
 
+-- name: queue_event
+-- The time of a retry has come; from now on its turn alone counts.
+UPDATE events SET not_before = created_at WHERE run_id = :run_id AND state = 'held'
+
 -- name: release_event
 UPDATE events SET state = 'pending', not_before = :now, expires_at = :expires_at, attempt_at =
   (SELECT :now FROM agents a
@@ -107,8 +101,7 @@ WHERE id = :event_id AND state = :expected
 
 -- name: webhook_opened
 -- The agent has a working webhook now: what waits for it is tried.
-UPDATE events SET attempt_at = CASE
-  WHEN not_before > :now THEN not_before ELSE :now END
+UPDATE events SET attempt_at = :now
 WHERE agent_id = :agent_id AND state = 'pending'
 
 -- name: webhook_closed
@@ -130,7 +123,7 @@ FROM events e
 JOIN runs r ON r.id = e.run_id
 LEFT JOIN run_payloads p ON p.run_id = e.run_id
 WHERE e.agent_id = :agent_id AND e.type = 'task_trigger' AND r.status = 'pending'
-  AND ((e.state = 'pending' AND e.not_before <= :now
+  AND ((e.state = 'pending'
       AND (e.expires_at IS NULL OR e.expires_at > :now))
     OR (e.state = 'polled' AND e.settled_at <= :polled_before))
 ORDER BY e.seq
@@ -140,7 +133,7 @@ LIMIT :limit
 -- All events of an agent after one it knows.
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
-WHERE e.agent_id = :agent_id AND e.seq > :after AND e.state <> 'held' AND e.not_before <= :now
+WHERE e.agent_id = :agent_id AND e.seq > :after AND e.state <> 'held'
 ORDER BY e.seq
 LIMIT :limit
 
@@ -148,7 +141,7 @@ LIMIT :limit
 -- The events of an agent that nobody has acknowledged.
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
-WHERE e.agent_id = :agent_id AND e.state IN ('pending', 'polled') AND e.not_before <= :now
+WHERE e.agent_id = :agent_id AND e.state IN ('pending', 'polled')
   AND (e.state = 'polled' OR e.expires_at IS NULL OR e.expires_at > :now)
 ORDER BY e.seq
 LIMIT :limit

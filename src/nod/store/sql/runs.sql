@@ -48,12 +48,23 @@ ORDER BY scheduled_for, (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.i
 LIMIT 1
 
 -- name: next_queued_run
--- First in, first out: the outbox counts, where several calls came within one millisecond.
+-- First in, first out: the outbox counts, where several calls came within one millisecond. While
+-- their task is paused, what somebody wants by hand goes before the others.
 SELECT {runs} FROM runs
 WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting') AND status = 'pending'
   AND queued
-ORDER BY (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
+ORDER BY :by_hand_first AND trigger <> 'manual', (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
+
+-- name: due_retries
+-- Retries whose time has come, and that have not got a place in the queue yet.
+SELECT {r.runs} FROM events e JOIN runs r ON r.id = e.run_id
+WHERE e.state = 'held' AND e.not_before > e.created_at AND e.not_before <= :now
+ORDER BY e.not_before
+LIMIT :limit
+
+-- name: next_retry_at
+SELECT min(not_before) FROM events WHERE state = 'held' AND not_before > created_at
 
 -- name: due_for_polling
 -- Tasks of an agent with a run that nobody has been given yet.
