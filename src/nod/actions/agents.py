@@ -202,14 +202,14 @@ async def remove_agent(tx: Tx, agent: Agent) -> None:
 
     1. Its tasks end, so that none of the runs that end here is tried again or makes room.
     2. Its runs under way are cancelled.
-    3. Its open questions are dismissed, and what it was to be told by webhook stays unsent.
+    3. Its open questions are dismissed, and what it was still to be told is not sent any more.
     """
     for task in await tx.tasks.of_agent(agent.id):
         await _end_task(tx, task)
     for decision in await tx.chat.waiting_decisions(agent.id):
         await tx.chat.dismiss(decision, tx.now)
         tx.effects.change(decision.id)
-    await tx.events.webhook_closed(agent.id)
+    await tx.events.bury_all(agent.id, tx.now, _REMOVED)
     await tx.people.remove_agent(agent.id, tx.now)
     tx.effects.fact("agent_removed", agent_id=agent.id)
     tx.effects.change(agent.id)

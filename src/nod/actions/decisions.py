@@ -127,6 +127,8 @@ async def _draft(
 ) -> Decision:
     """What all questions have; the run they belong to waits from here on."""
     await _check_room(tx, agent)
+    if await tx.people.agent(agent.id) is None:
+        raise NotFound(f"there is no agent {agent.id}; it was removed")
     where = await conversation_of(tx, agent, fields.conversation_id)
     run = await _waiting_run(tx, agent, fields.task_run_id, via)
     outside = await tx.runs.count_triggered(agent.id) > 0

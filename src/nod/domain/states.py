@@ -63,10 +63,15 @@ RUN_TRANSITIONS: tuple[Transition, ...] = (
 EVENT_TRANSITIONS: tuple[Transition, ...] = (
     Transition("release", "held", "pending", "the run's turn has come"),
     Transition("acknowledge", "held", "acknowledged", "the agent took the run up by itself"),
-    Transition("bury", "held", "dead", "its run has ended"),
+    Transition("bury", "held", "dead", "its run has ended, or its time is over"),
     Transition("acknowledge", "pending", "acknowledged", "acknowledged by the agent"),
     Transition("hand_out", "pending", "polled", "handed out by polling"),
-    Transition("bury", "pending", "dead", "undeliverable in time, or its run has ended"),
+    Transition(
+        "bury",
+        "pending",
+        "dead",
+        "undeliverable in time; its run has ended, or its agent is removed",
+    ),
     Transition("acknowledge", "polled", "acknowledged", "acknowledged by the agent"),
     Transition("hand_out", "polled", "polled", "handed out again"),
     Transition("bury", "polled", "dead", "its run has ended"),

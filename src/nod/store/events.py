@@ -107,6 +107,10 @@ class Events:
             "settle_run", run_id=run_id, state=state, channel=channel, at=now, error=error
         )
 
+    async def bury_all(self, agent_id: str, now: Instant, error: str) -> None:
+        """The agent is gone: nothing that waits for it is sent any more."""
+        await self._db.run("bury_events_of_agent", agent_id=agent_id, now=now, error=error)
+
     async def schedule_attempt(
         self, event_id: str, attempts: int, at: Instant | None, reason: str, error: str | None
     ) -> None:

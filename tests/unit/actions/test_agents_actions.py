@@ -7,17 +7,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nod.actions import agents, decisions
+from nod.actions import agents, chat, decisions
 from nod.actions.agents import AgentChanges, Credentials
+from nod.actions.chat import UserMessageFields
 from nod.actions.decisions import DecisionFields
 from nod.api.user.views import AgentView, agent_fields
 from nod.delivery.address_guard import AddressGuard, Refused
 from nod.delivery.signing import webhook_key, webhook_secret
 from nod.domain.errors import InvalidInput, NotAuthenticated, NotFound
 from nod.domain.model import Agent
+from nod.engine.attempts import hand_out_triggers
 from nod.engine.fire import run_now
 from nod.store.people import Seen
 from nod.store.store import Tx
+from support.steps import called
 from support.world import World, open_world
 
 GUARD = AddressGuard([])
@@ -188,6 +191,38 @@ async def test_removing_an_agent_ends_everything_it_had(tmp_path: Path) -> None:
         assert closed is not None
         assert closed.status == "dismissed"
         assert await world.store.read(lambda tx: tx.people.all_agents()) == []
+
+
+async def test_what_a_removed_agent_was_still_to_be_told_is_dead_and_says_why(
+    tmp_path: Path,
+) -> None:
+    async with open_world(tmp_path) as world:
+        where = await world.store.read(lambda tx: tx.chat.default_conversation(world.agent.id))
+        hello = UserMessageFields(text="Hello")
+        said = await world.store.write(
+            lambda tx: chat.user_message(tx, world.owner, where.id, hello, "")
+        )
+        calls = await world.task("event", overlap="queue")
+        made = [await called(world, calls) for _ in range(2)]
+        await world.store.write(lambda tx: hand_out_triggers(tx, world.agent))
+        due = await world.store.write(partial(run_now, task=await world.task()))
+        await world.store.write(lambda tx: agents.remove_agent(tx, world.agent))
+        told = await world.store.read(lambda tx: tx.events.feed(world.agent.id, 0, 100))
+        assert {each.event.run_id for each in told} == {None, due.id, *(run.id for run in made)}
+        assert said.event_id in {each.event.id for each in told}
+        assert {(each.event.state, each.event.error) for each in told} == {
+            ("dead", "its agent was removed")
+        }
+        assert await world.store.read(lambda tx: tx.events.next_attempt_at(0)) is None
+
+
+async def test_an_agent_removed_a_moment_ago_asks_nothing(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await world.store.write(lambda tx: agents.remove_agent(tx, world.agent))
+        with pytest.raises(NotFound, match="it was removed"):
+            await world.store.write(
+                lambda tx: decisions.open_decision(tx, world.agent, DecisionFields(title="May I?"))
+            )
 
 
 async def test_an_agent_is_removed_once(tmp_path: Path) -> None:

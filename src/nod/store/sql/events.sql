@@ -76,6 +76,11 @@ UPDATE events SET state = :state, channel = :channel, settled_at = :at, attempt_
 WHERE run_id = :run_id AND type IN ('task_due', 'task_trigger')
   AND state IN ('held', 'pending', 'polled')
 
+-- name: bury_events_of_agent
+UPDATE events SET state = 'dead', channel = NULL, settled_at = :now, attempt_at = NULL,
+  error = :error
+WHERE agent_id = :agent_id AND state IN ('held', 'pending', 'polled')
+
 -- name: schedule_attempt
 UPDATE events SET attempts = :attempts, attempt_at = :attempt_at, retry_reason = :retry_reason,
   error = :error
