@@ -31,5 +31,6 @@ PAGES = (
     Shown("requests", "/requests"),
     Shown("request", "/requests/{decision_id}"),
     Shown("activity", "/activity"),
+    Shown("more", "/more"),
     Shown("problem", "/chats/none"),
 )
