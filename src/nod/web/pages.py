@@ -26,7 +26,7 @@ from nod.web import (
     uploads,
 )
 from nod.web.problems import answer
-from nod.web.session import check_origin, viewer
+from nod.web.session import check_origin, cookies_renewed, viewer
 from nod.web.view import load_templates
 
 
@@ -41,6 +41,7 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
             dependencies={"viewer": Provide(viewer)},
             exception_handlers={Exception: answer},
             before_request=check_origin,
+            middleware=[cookies_renewed],
             request_max_body_size=body_bytes,
             include_in_schema=False,
         )

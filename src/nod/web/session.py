@@ -14,6 +14,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from nod.actions.sessions import SignedIn, find_session, is_due, renew_session
 from nod.app import Nod
@@ -21,6 +22,7 @@ from nod.domain.errors import Forbidden, NotAuthenticated
 from nod.domain.model import User
 from nod.web.view import Viewer
 
+_RENEWED = "nod.renewed_cookie"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -56,7 +58,29 @@ async def viewer(request: Request[Any, Any, Any], nod: NamedDependency[Nod]) -> 
         user_agent = request.headers.get("user-agent", "")
         held = found.token
         found = await nod.store.write(lambda tx: renew_session(tx, held, user_agent))
-    return Viewer(nod, found.user, found.session, request, now, make_cookie(nod, found.token))
+        request.scope["state"][_RENEWED] = make_cookie(nod, found.token)
+    return Viewer(nod, found.user, found.session, request, now)
+
+
+def cookies_renewed(app: ASGIApp) -> ASGIApp:
+    """Middleware: a cookie that was renewed goes out with whatever the answer is, an error too.
+
+    The browser would otherwise go on with the one before, which soon ends. An answer that sets the
+    cookie itself, as signing out does, has its way.
+    """
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            cookie = scope["state"].get(_RENEWED)
+            if message["type"] == "http.response.start" and cookie is not None:
+                headers = list(message["headers"])
+                if not any(name == b"set-cookie" for name, _ in headers):
+                    message["headers"] = [*headers, cookie.to_encoded_header()]
+            await send(message)
+
+        await app(scope, receive, sent)
+
+    return answered
 
 
 async def signed_in(nod: Nod, scope: dict[str, Any]) -> User | None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from litestar import MediaType, Request, Response
-from litestar.datastructures import Cookie
 
 from nod.app import Nod
 from nod.domain.instant import Instant
@@ -73,7 +72,6 @@ class Viewer:
     session: Session
     request: AnyRequest
     now: Instant
-    cookie: Cookie  # of the session, which may have been renewed
 
     @cached_property
     def times(self) -> Times:
@@ -97,9 +95,7 @@ class Viewer:
     def fragment(self, template: str, **values: Any) -> Response[bytes]:
         """The template as an answer. `me`, `t` (times) and `now` are there for every template."""
         known: dict[str, Any] = {"me": self.user, "t": self.times, "now": self.now}
-        made = respond(self.request, template, **known, **values)
-        made.set_cookie(self.cookie)
-        return made
+        return respond(self.request, template, **known, **values)
 
     def go(self, path: str) -> Response[bytes]:
         """On to another page, after something was done."""
