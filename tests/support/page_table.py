@@ -32,5 +32,6 @@ PAGES = (
     Shown("request", "/requests/{decision_id}"),
     Shown("activity", "/activity"),
     Shown("more", "/more"),
+    Shown("settings", "/settings"),
     Shown("problem", "/chats/none"),
 )

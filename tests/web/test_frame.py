@@ -95,7 +95,10 @@ async def paths(nod: InProcess, ada: Credentials) -> list[str]:
 async def test_no_page_holds_a_script_or_a_style_and_each_says_so(
     nod: InProcess, ada: Credentials, ann: httpx.AsyncClient
 ) -> None:
-    for path in ["/", "/requests", "/offline", "/chats/nothing", *await paths(nod, ada)]:
+    for path in [
+        *("/", "/requests", "/more", "/settings", "/offline", "/chats/nothing"),
+        *await paths(nod, ada),
+    ]:
         page = await ann.get(path)
         assert page.status_code == (404 if path.endswith("nothing") else 200), path
         rules = dict(
@@ -117,7 +120,7 @@ async def test_no_page_holds_a_script_or_a_style_and_each_says_so(
 async def test_all_that_a_page_loads_is_served_by_nod_and_is_light(
     nod: InProcess, ada: Credentials, ann: httpx.AsyncClient
 ) -> None:
-    for path in ["/", "/requests", *await paths(nod, ada)]:
+    for path in ["/", "/requests", "/more", "/settings", *await paths(nod, ada)]:
         page = await ann.get(path)
         assert page.headers["cache-control"] == "private, no-store"
         weight, known = len(gzip.compress(page.content)), set(Read(page.text).loaded())

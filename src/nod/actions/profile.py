@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from nod.actions.checks import limited
 from nod.actions.sessions import sign_out_everywhere
 from nod.domain.errors import Conflict, InvalidInput, NotAuthenticated
+from nod.domain.limits import Limits
 from nod.domain.model import Theme, User
 from nod.domain.zones import check_timezone
 from nod.store.store import Tx
@@ -27,34 +28,37 @@ class ProfileFields(msgspec.Struct, frozen=True):
 
 async def update_profile(tx: Tx, user: User, given: ProfileFields) -> User:
     """Change the fields given. Raises InvalidInput."""
-    after = await _present(tx, user)
-    if given.name is not UNSET:
-        after = replace(after, name=limited(given.name.strip(), "name", tx.limits.name_chars))
-    if given.timezone is not UNSET:
-        after = replace(after, timezone=check_timezone(given.timezone))
-    if given.locale is not UNSET:
-        after = replace(after, locale=_locale(given.locale))
-    if given.theme is not UNSET:
-        after = replace(after, theme=given.theme)
+    after = changed(await _present(tx, user), given, tx.limits)
     await tx.people.update_user(after)
     tx.effects.fact("user_updated", user_id=after.id)
     return after
 
 
-async def change_password(
-    tx: Tx, user: User, password_hash: str, kept_session_id: str | None = None
-) -> User:
+def changed(user: User, given: ProfileFields, limits: Limits) -> User:
+    """The account as it would be. Raises InvalidInput."""
+    if given.name is not UNSET:
+        user = replace(user, name=limited(given.name.strip(), "name", limits.name_chars))
+    if given.timezone is not UNSET:
+        user = replace(user, timezone=check_timezone(given.timezone))
+    if given.locale is not UNSET:
+        user = replace(user, locale=_locale(given.locale))
+    if given.theme is not UNSET:
+        user = replace(user, theme=given.theme)
+    return user
+
+
+async def change_password(tx: Tx, user: User, password_hash: str) -> User:
     """Give the person another password; `user` is who the present one was checked against.
 
-    All their API tokens and sessions end, but the session named. Raises Conflict when the password
-    has been changed since it was checked.
+    All their API tokens and sessions end. Raises Conflict when the password has been changed since
+    it was checked.
     """
     before = await _present(tx, user)
     if before.password_hash != user.password_hash:
         raise Conflict("the password has just been changed by somebody else; look at it again")
     await tx.people.update_user(replace(before, password_hash=password_hash))
     await tx.people.clear_login_attempts(before.email)
-    await sign_out_everywhere(tx, before, kept_session_id)
+    await sign_out_everywhere(tx, before)
     tx.effects.fact("password_changed", user_id=before.id)
     return await _present(tx, user)
 

@@ -6,5 +6,6 @@ import "./clock.js";
 import "./forms.js";
 import "./toast.js";
 import "./chat.js";
+import "./theme.js";
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js");
