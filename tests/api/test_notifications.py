@@ -119,6 +119,49 @@ async def test_a_test_finds_a_browser_that_has_unsubscribed(house: Household) ->
     assert (await house.ann.http.get(TARGETS)).json() == []
 
 
+async def test_a_target_is_renamed_switched_off_and_on(house: Household) -> None:
+    nod = house.nod
+    async with receiving() as service:
+        made = await subscribe(house, Browser(service.url))
+        url = f"{TARGETS}/{made['id']}"
+        named = await house.ann.http.patch(url, json={"label": " Her phone "})
+        assert (named.status_code, named.json()["label"]) == (200, "Her phone")
+        await furnish(nod, house.ann)
+        off = (await house.ann.http.patch(url, json={"enabled": False})).json()
+        assert (off["enabled"], off["error"]) == (False, "it was switched off by hand")
+        await look(nod.notifier)
+        assert service.calls == []
+        on = (await house.ann.http.patch(url, json={"enabled": True})).json()
+        assert (on["enabled"], on["error"], on["label"]) == (True, None, "Her phone")
+        await furnish(nod, house.ann)
+        await look(nod.notifier)
+        assert service.calls != []
+    for wrong in ({"label": " "}, {"label": "x" * 201}, {"enabled": "yes"}):
+        assert (await house.ann.http.patch(url, json=wrong)).status_code == 400
+    assert (await house.eve.http.patch(url, json={"enabled": False})).status_code == 404
+
+
+@pytest.mark.parametrize("way", ["switched on", "subscribed again"])
+async def test_one_that_was_given_up_begins_afresh(house: Household, way: str) -> None:
+    browser = Browser("https://push.example.org/1")
+    made = await subscribe(house, browser)
+
+    async def give_up(tx: Any) -> None:
+        target = await tx.notify.target(made["id"])
+        failed = replace(target, enabled=False, failing_since=1, failures=9, error="x", next_at=9)
+        await tx.notify.disable_target(failed, tx.now)
+
+    await house.nod.store.write(give_up)
+    if way == "switched on":
+        await house.ann.http.patch(f"{TARGETS}/{made['id']}", json={"enabled": True})
+    else:
+        await house.ann.http.post(SUBSCRIPTIONS, json=browser.as_json)
+    found = await house.nod.store.read(lambda tx: tx.notify.target(made["id"]))
+    assert found is not None
+    assert (found.enabled, found.failures, found.next_at, found.label) == (True, 0, 0, "Pixel")
+    assert (found.failing_since, found.error) == (None, None)
+
+
 async def test_a_target_is_removed(house: Household) -> None:
     target = await subscribe(house, Browser("https://push.example.org/1"))
     assert (await house.ann.http.delete(f"{TARGETS}/{target['id']}")).status_code == 204

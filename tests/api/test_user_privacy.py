@@ -28,6 +28,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/tasks/{agent_id}"): TASK,
     ("PATCH", "/api/tasks/{agent_id}/{task_id}"): {"name": "Mine"},
     ("PATCH", "/api/notifications/settings"): {"morning_at": "07:30"},
+    ("PATCH", "/api/notifications/targets/{target_id}"): {"enabled": False},
 }
 # A picture of one pixel.
 GIF = b"GIF89a\1\0\1\0\x80\0\0" + bytes(6) + b",\0\0\0\0\1\0\1\0\0\2\2D\1\0;"

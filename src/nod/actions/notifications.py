@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from nod.actions.checks import limited
+from nod.actions.checks import limited, required
 from nod.domain.errors import InvalidInput, NotFound, TooMany
 from nod.domain.instant import DAY, SECOND
 from nod.domain.model import Notice, NotifyTarget, TargetKind, User, new_id
@@ -22,7 +22,15 @@ from nod.secrets import Vault, WrongSecretKey
 from nod.store.store import Tx
 
 _PURPOSE = "notification addresses"
+_BY_HAND = "it was switched off by hand"
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+
+
+class TargetChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change of a target: how the person calls it, and whether it is used."""
+
+    label: str | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
 
 
 class SettingsFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,27 +60,37 @@ async def get_target(tx: Tx, user: User, target_id: str) -> NotifyTarget:
 
 async def add_apprise(tx: Tx, vault: Vault, user: User, url: str, label: str) -> NotifyTarget:
     """Notify the person by an Apprise URL, which `check_apprise` has let through."""
-    return await _add(tx, vault, user, "apprise", url, url, label or masked(url))
+    return await _add(tx, vault, user, "apprise", url, url, (label, masked(url)))
 
 
 async def add_subscription(
-    tx: Tx, vault: Vault, user: User, subscription: Subscription, label: str
+    tx: Tx, vault: Vault, user: User, given: Subscription, label: str, browser: str = ""
 ) -> NotifyTarget:
-    """Notify the person in a browser, and nobody else there."""
-    await tx.notify.remove_elsewhere(user.id, _hash(vault, subscription.endpoint))
-    address = msgspec.json.encode(subscription).decode()
-    host = urlsplit(subscription.endpoint).hostname or "a browser"
-    return await _add(tx, vault, user, "push", subscription.endpoint, address, label or host)
+    """Notify the person in a browser, and nobody else there.
+
+    Without a `label` one that is known keeps its own, and a new one is called as the `browser`.
+    """
+    await tx.notify.remove_elsewhere(user.id, _hash(vault, given.endpoint))
+    address = msgspec.json.encode(given).decode()
+    called = browser or urlsplit(given.endpoint).hostname or "a browser"
+    return await _add(tx, vault, user, "push", given.endpoint, address, (label, called))
 
 
 async def _add(
-    tx: Tx, vault: Vault, user: User, kind: TargetKind, where: str, address: str, label: str
+    tx: Tx,
+    vault: Vault,
+    user: User,
+    kind: TargetKind,
+    where: str,
+    address: str,
+    labels: tuple[str, str],  # as the person wants it, and what stands for none
 ) -> NotifyTarget:
-    label = limited(label.strip(), "label", tx.limits.name_chars)
+    label = limited(labels[0].strip(), "label", tx.limits.name_chars)
     known = await tx.notify.target_at(user.id, _hash(vault, where))
     if known is not None:
-        again = replace(known, address=vault.seal(address), label=label, enabled=True, next_at=0)
+        again = replace(_afresh(known), address=vault.seal(address), label=label or known.label)
         await tx.notify.update_target(again)
+        tx.effects.fact("target_changed", user_id=user.id, target_id=again.id)
         return again
     count = len(await tx.notify.targets_of(user.id))
     if count >= tx.limits.notify_targets:
@@ -84,7 +102,7 @@ async def _add(
         id=new_id("tgt", tx.now),
         user_id=user.id,
         kind=kind,
-        label=label,
+        label=label or labels[1],
         address_hash=_hash(vault, where),
         address=vault.seal(address),
         enabled=True,
@@ -94,8 +112,13 @@ async def _add(
         used_at=None,
     )
     await tx.notify.insert_target(target)
-    tx.effects.fact("target_added", target_id=target.id, kind=kind)
+    tx.effects.fact("target_added", user_id=user.id, target_id=target.id, kind=kind)
     return target
+
+
+def _afresh(target: NotifyTarget) -> NotifyTarget:
+    """The target in use, and nothing against it."""
+    return replace(target, enabled=True, failing_since=None, error=None, failures=0, next_at=0)
 
 
 def _hash(vault: Vault, where: str) -> str:
@@ -103,10 +126,40 @@ def _hash(vault: Vault, where: str) -> str:
     return hmac.digest(vault.derive(_PURPOSE), where.encode(), hashlib.sha256).hex()
 
 
+async def change_target(tx: Tx, target: NotifyTarget, given: TargetChanges) -> NotifyTarget:
+    """Give it another name, switch it on or off. What was to go to one that is switched off goes
+    to the others alone. Raises InvalidInput.
+    """
+    changed = target
+    if given.label is not UNSET:
+        changed = replace(changed, label=required(given.label, "label", tx.limits.name_chars))
+    if given.enabled is True and not target.enabled:
+        changed = _afresh(changed)
+    if given.enabled is False and target.enabled:
+        changed = replace(_afresh(changed), enabled=False, error=_BY_HAND)
+        await tx.notify.disable_target(changed, tx.now)
+    else:
+        await tx.notify.update_target(changed)
+    tx.effects.fact("target_changed", user_id=target.user_id, target_id=target.id)
+    return changed
+
+
 async def remove_target(tx: Tx, target: NotifyTarget) -> None:
     """Notify the person there no more."""
     await tx.notify.remove_target(target, tx.now)
-    tx.effects.fact("target_removed", target_id=target.id, kind=target.kind)
+    tx.effects.fact("target_removed", user_id=target.user_id, target_id=target.id, kind=target.kind)
+
+
+def endpoint_digest(vault: Vault, target: NotifyTarget) -> str | None:
+    """By what a browser tells whether a target is itself: the SHA-256 of its endpoint, in hex."""
+    if target.kind != "push":
+        return None
+    try:
+        address = vault.open(target.address)
+    except WrongSecretKey:
+        return None
+    endpoint = msgspec.json.decode(address, type=Subscription).endpoint
+    return hashlib.sha256(endpoint.encode()).hexdigest()
 
 
 async def record_test(tx: Tx, target_id: str, outcome: Outcome) -> None:
@@ -143,7 +196,7 @@ async def change_settings(tx: Tx, user: User, given: SettingsFields) -> User:
     for name in ("quiet_from", "quiet_until", "morning_at"):
         value = getattr(given, name)
         if value is not UNSET:
-            changes[name] = None if value is None else _minutes(value, name)
+            changes[name] = None if value is None else minutes(value, name)
     if given.quiet_requests is not UNSET:
         changes["quiet_requests"] = given.quiet_requests
     changed = replace(user, **changes)
@@ -155,7 +208,8 @@ async def change_settings(tx: Tx, user: User, given: SettingsFields) -> User:
     return changed
 
 
-def _minutes(text: str, field: str) -> int:
+def minutes(text: str, field: str) -> int:
+    """`HH:MM` as minutes after midnight. Raises InvalidInput."""
     found = _TIME.fullmatch(text)
     if found is None:
         raise InvalidInput(f"{field} must be a time of the day such as 22:00; got {text[:64]!r}")

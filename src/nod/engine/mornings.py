@@ -67,7 +67,7 @@ async def _sum_up(tx: Tx, morning: Morning) -> None:
     for agent_id, theirs in by_agent.items():
         await _show(tx, agent_id, notify.morning_text(theirs, 0, []))
     tx.effects.timer("notify", tx.now)
-    tx.effects.fact("notice", notice_id=card.id, agent_id=None, run_id=None, kind=card.kind)
+    tx.effects.fact("notice", user_id=user.id, notice_id=card.id, kind=card.kind)
 
 
 async def _show(tx: Tx, agent_id: str, text: str) -> None:

@@ -246,6 +246,7 @@ async def record(tx: Tx, send: Send, outcome: Outcome, jitter: float) -> None:
     tx.effects.timer("notify", tx.now)
     tx.effects.fact(
         "notified" if outcome.result == "ok" else "notify_failed",
+        user_id=send.notice.user_id,
         notice_id=send.notice.id,
         agent_id=send.notice.agent_id,
         target_id=send.target.id,

@@ -111,6 +111,7 @@ async def _put(tx: Tx, reader: User, draft: Draft | None, delay_s: int = 0) -> N
         tx.effects.timer("notify", notice.not_before)
         tx.effects.fact(
             "notice",
+            user_id=notice.user_id,
             notice_id=notice.id,
             agent_id=notice.agent_id,
             run_id=notice.run_id,

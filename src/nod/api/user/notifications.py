@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from nod.actions import notifications
-from nod.actions.notifications import SettingsFields, address_shown, clock
+from nod.actions.notifications import SettingsFields, TargetChanges, address_shown, clock
 from nod.api.auth import require_user
 from nod.api.paging import next_link, page_size
 from nod.api.views import at
@@ -19,6 +19,7 @@ from nod.domain.model import Notice, NotifyTarget, User
 from nod.notify.apprise_sender import check_apprise
 from nod.notify.push import Keys, Subscription, check_subscription
 from nod.store.chat import LAST_ID
+from nod.store.store import Tx
 
 
 class TargetFields(msgspec.Struct):
@@ -180,6 +181,22 @@ class Notifications(Controller):
             lambda tx: notifications.add_apprise(tx, nod.vault, user, url, data.label)
         )
         return _target_view(nod, made)
+
+    @patch("/targets/{target_id:str}")
+    async def change_target(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        target_id: FromPath[str],
+        data: JSONBody[TargetChanges],
+    ) -> TargetView:
+        """Give it another name, or switch it on or off."""
+
+        async def change(tx: Tx) -> NotifyTarget:
+            target = await notifications.get_target(tx, user, target_id)
+            return await notifications.change_target(tx, target, data)
+
+        return _target_view(nod, await nod.store.write(change))
 
     @delete("/targets/{target_id:str}", status_code=204)
     async def remove_target(
