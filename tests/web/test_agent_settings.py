@@ -52,6 +52,11 @@ def address(ada: Credentials, rest: str = "") -> str:
     return f"/agents/{ada.agent.id}/settings{rest}"
 
 
+def is_at_fault(page: str, name: str) -> bool:
+    """Whether the page marks this field, and no other, as the one at fault."""
+    return re.findall(r'<[^>]* id="([^"]*)"[^>]*aria-invalid="true"', page) == [name]
+
+
 async def page(ann: httpx.AsyncClient, ada: Credentials) -> str:
     found = await ann.get(address(ada))
     assert found.status_code == 200
@@ -82,7 +87,8 @@ async def test_a_name_that_is_refused_stays_in_the_form(
 ) -> None:
     refused = await ann.post(address(ada), data={"name": "x" * 201, "timezone": ""})
     assert refused.status_code == 400
-    assert "name has 201 characters" in refused.text.lower()
+    assert "“Name” has 201 characters" in refused.text
+    assert is_at_fault(refused.text, "name")
     assert "x" * 201 in refused.text
 
 
@@ -138,6 +144,7 @@ async def test_a_webhook_that_is_refused_stays_in_the_form(
     assert refused.status_code == 400
     assert 'value="http://10.0.0.1/x"' in refused.text
     assert 'role="alert"' in refused.text
+    assert is_at_fault(refused.text, "webhook_url")
 
 
 async def test_a_webhook_that_fails_and_was_turned_off_says_since_when_and_comes_back(
@@ -186,6 +193,7 @@ async def test_an_agent_is_removed_by_typing_its_name(
         refused = await ann.post(address(ada, "/remove"), data={"confirm": "ada"})
         assert refused.status_code == 400
         assert "Type its name, Ada, to remove it." in refused.text
+        assert is_at_fault(refused.text, "confirm")
         gone = await ann.post(address(ada, "/remove"), data={"confirm": " Ada "})
         assert gone.headers["location"] == "/"
         assert await peer.ended() == 4004

@@ -78,8 +78,8 @@ async def test_a_link_that_was_not_printed_makes_no_account(server: RunningServe
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"password": "short"}, "Password must have"),
-        ({"email": "nobody"}, "Email must be"),
+        ({"password": "short"}, "“Password” must have"),
+        ({"email": "nobody"}, "“E-mail address” must be"),
         ({"timezone": "Mars/Base"}, "not an IANA time zone"),
     ],
 )
@@ -90,6 +90,8 @@ async def test_a_wrong_field_at_the_first_start_is_named_and_the_rest_is_kept(
         answer = await page.post(setup_path(server), data={**OWNER, "name": "Ann <b>", **wrong})
         assert answer.status_code == 400
         assert says in answer.text
+        at = rf'<[^>]* id="{next(iter(wrong))}"[^>]* aria-invalid="true" aria-describedby="wrong'
+        assert re.search(at, answer.text)
         assert 'value="Ann &lt;b&gt;"' in answer.text
         assert PASSWORD not in answer.text
         assert (await page.get(setup_path(server))).status_code == 200

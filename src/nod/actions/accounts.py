@@ -42,7 +42,7 @@ def normal_email(email: str) -> str:
     """The address as it is stored and looked up. Raises InvalidInput for what is no address."""
     normal = unicodedata.normalize("NFKC", email).strip().lower()
     if len(normal) > _EMAIL_CHARS or not _EMAIL.fullmatch(normal):
-        raise InvalidInput("email must be an e-mail address such as ada@example.org")
+        raise InvalidInput("must be an e-mail address such as ada@example.org", field="email")
     return normal
 
 
@@ -50,8 +50,9 @@ def hash_password(password: str, limits: Limits) -> str:
     """The argon2id hash, as text. Slow on purpose. Raises InvalidInput for a bad password."""
     if not limits.password_min_chars <= len(password) <= limits.password_chars:
         raise InvalidInput(
-            f"password must have between {limits.password_min_chars} and"
-            f" {limits.password_chars} characters; this one has {len(password)}"
+            f"must have between {limits.password_min_chars} and"
+            f" {limits.password_chars} characters; this one has {len(password)}",
+            field="password",
         )
     return _HASHER.hash(password)
 

@@ -64,7 +64,8 @@ class AddressGuard:
         """
         if len(url) > limits.webhook_url_chars:
             raise InvalidInput(
-                f"webhook_url has {len(url)} characters; at most {limits.webhook_url_chars} fit"
+                f"has {len(url)} characters; at most {limits.webhook_url_chars} fit",
+                field="webhook_url",
             )
         parsed = _parse(url)
         literal = as_address(parsed.host)
@@ -93,13 +94,16 @@ def _parse(url: str) -> httpx.URL:
         parsed = httpx.URL(url.strip())
         usable = parsed.scheme in ("http", "https") and parsed.host and parsed.port != 0
     except (httpx.InvalidURL, UnicodeError, ValueError):
-        raise InvalidInput("webhook_url is not a URL; write it as https://host/path") from None
+        problem = "is not a URL; write it as https://host/path"
+        raise InvalidInput(problem, field="webhook_url") from None
     if not usable:
-        raise InvalidInput("webhook_url must begin with https:// or http:// and name a host")
+        problem = "must begin with https:// or http:// and name a host"
+        raise InvalidInput(problem, field="webhook_url")
     if parsed.userinfo:
         raise InvalidInput(
-            "webhook_url must not carry a user name or password;"
-            " the signature headers prove that Nod is calling"
+            "must not carry a user name or password;"
+            " the signature headers prove that Nod is calling",
+            field="webhook_url",
         )
     return parsed
 

@@ -13,6 +13,9 @@
 The HTTP status stands in `api/problems.py`, which is the only place that knows HTTP.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NodError(Exception):
     """Base of every error that is meant for the caller; `detail` says what to do about it."""
@@ -23,7 +26,35 @@ class NodError(Exception):
 
 
 class InvalidInput(NodError):
-    """A field is missing or has a value that cannot be accepted."""
+    """A field is missing or has a value that cannot be accepted.
+
+    `problem` says what is wrong. Where `field` is given, the name of the field at fault, `detail`
+    begins with it ("timeout_s must be …"); a form has its own label in its place.
+    """
+
+    def __init__(self, problem: str, *, field: str | None = None) -> None:
+        super().__init__(problem if field is None else f"{field} {problem}")
+        self.problem = problem
+        self.field = field
+
+
+class OutOfRange(InvalidInput):
+    """A number is not between its bounds, which are in the unit that the field's name ends with."""
+
+    def __init__(self, field: str, least: int, most: int, got: int) -> None:
+        super().__init__(f"must be between {least} and {most}; got {got}", field=field)
+        self.least = least
+        self.most = most
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """What is refused in here is refused because of this field, if none is named yet."""
+    try:
+        yield
+    except InvalidInput as error:
+        error.field = error.field or field
+        raise
 
 
 class NotAuthenticated(NodError):

@@ -37,15 +37,17 @@ _UNIX_SECONDS = re.compile(r"[0-9]{1,12}")
 def check_verify(kind: str, secret: str | None) -> VerifyKind:
     """The kind, if it exists and `secret` fits it; else InvalidInput."""
     if kind not in get_args(VerifyKind):
-        raise InvalidInput(f"verify must be one of {', '.join(get_args(VerifyKind))}")
+        kinds = ", ".join(get_args(VerifyKind))
+        raise InvalidInput(f"must be one of {kinds}", field="verify")
     checked: VerifyKind = kind  # type: ignore[assignment]  # narrowed by the line above
     if checked != "none" and not secret:
         raise InvalidInput(
-            f"verify_secret is missing; verify = {kind} needs the secret shared with the caller"
+            f"is missing; {kind} needs the secret that is shared with the caller",
+            field="verify_secret",
         )
     if checked == "standard" and not _standard_key(secret or ""):
         raise InvalidInput(
-            "verify_secret is no Standard Webhooks secret; it is whsec_ followed by base64"
+            "is no Standard Webhooks secret; it is whsec_ followed by base64", field="verify_secret"
         )
     return checked
 

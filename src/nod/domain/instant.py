@@ -55,9 +55,10 @@ def parse_rfc3339(text: str, field: str) -> Instant:
         at = from_datetime(datetime.fromisoformat(text.upper()))
     except ValueError:
         raise InvalidInput(
-            f"{field} must be a time with its offset, such as 2025-09-01T10:30:00Z"
-            f" or 2025-09-01T12:30:00+02:00; got {text[:64]!r}"
+            "must be a time with its offset, such as 2025-09-01T10:30:00Z"
+            f" or 2025-09-01T12:30:00+02:00; got {text[:64]!r}",
+            field=field,
         ) from None
     if not _FIRST <= at < _LAST:
-        raise InvalidInput(f"{field} must be between 1970 and 2199; got {text}")
+        raise InvalidInput(f"must be between 1970 and 2199; got {text}", field=field)
     return at

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from nod.domain.errors import InvalidInput
+from nod.domain.errors import InvalidInput, OutOfRange, about
 from nod.domain.fires import next_fire_of
 from nod.domain.inbound_verify import VerifyKind, check_verify
 from nod.domain.instant import Instant, parse_rfc3339, rfc3339
@@ -72,7 +72,9 @@ def new_task(
     given = in_words(given, zone, now)
     for name in ("name", "prompt", "schedule"):
         if getattr(given, name) is UNSET:
-            raise InvalidInput(f"{name} is missing; a task needs a name, a prompt and a schedule")
+            raise InvalidInput(
+                "is missing; a task needs a name, a prompt and a schedule", field=name
+            )
     kind = trigger_type(str(given.schedule).strip())
     blank = replace(
         blank_task(agent.id, zone, now, limits),
@@ -127,9 +129,12 @@ def in_words(given: TaskFields, timezone: str, now: Instant) -> TaskFields:
     if given.when is UNSET:
         return given
     if given.schedule is not UNSET or given.run_at is not UNSET:
-        raise InvalidInput("when takes the place of schedule and run_at; give one or the other")
+        raise InvalidInput(
+            "takes the place of schedule and run_at; give one or the other", field="when"
+        )
     zone = given.timezone if isinstance(given.timezone, str) else timezone
-    found = read_when(given.when, zone, now)
+    with about("when"):
+        found = read_when(given.when, zone, now)
     run_at = UNSET if found.run_at is None else rfc3339(found.run_at)
     return msgspec.structs.replace(given, schedule=found.schedule, run_at=run_at, when=UNSET)
 
@@ -161,11 +166,12 @@ def edited(
     if after.enabled and not task.enabled:
         after = replace(after, pause_reason=None, failures=0)
     if after.enabled and not has_fire(after):
-        raise InvalidInput(f"this task would never fire: {NO_FIRE}")
+        field = "run_at" if after.trigger_type == "once" else "ends_at"
+        raise InvalidInput(f"leaves the task without a fire; {NO_FIRE}", field=field)
     return after
 
 
-NO_FIRE = "give it a run_at to come, or a later ends_at"
+NO_FIRE = "give it a time to come, or a later end"
 _SCHEDULING = ("schedule", "run_at", "timezone", "starts_at", "ends_at", "spread_s", "enabled")
 
 
@@ -202,9 +208,10 @@ def _texts(given: TaskFields, limits: Limits) -> dict[str, str]:
             continue
         text = value or ""
         if name != "description" and not text.strip():
-            raise InvalidInput(f"{name} is empty; write what the task is called and what it does")
+            problem = "is empty; write what the task is called and what it does"
+            raise InvalidInput(problem, field=name)
         if len(text) > most:
-            raise InvalidInput(f"{name} has {len(text)} characters, at most {most} fit")
+            raise InvalidInput(f"has {len(text)} characters, at most {most} fit", field=name)
         found[name] = storable(text, name)
     return found
 
@@ -223,7 +230,7 @@ def _numbers(given: TaskFields, limits: Limits) -> dict[str, int | None]:
         if value is UNSET:
             continue
         if value is not None and not least <= value <= most:
-            raise InvalidInput(f"{name} must be between {least} and {most}; got {value}")
+            raise OutOfRange(name, least, most, value)
         found[name] = value
     return found
 
@@ -263,13 +270,16 @@ def _schedule(task: Task, given: TaskFields, now: Instant) -> dict[str, Any]:
         run_at = None if given.run_at is None else parse_rfc3339(given.run_at, "run_at")
     if kind != "once":
         if given.run_at not in (UNSET, None):
-            raise InvalidInput('run_at goes with the schedule "once" only')
+            raise InvalidInput('goes with the schedule "once" only', field="run_at")
         run_at = None
     elif run_at is None:
-        raise InvalidInput('the schedule "once" needs run_at, such as 2030-01-01T09:00:00Z')
+        problem = 'is missing; the schedule "once" needs it, such as 2030-01-01T09:00:00Z'
+        raise InvalidInput(problem, field="run_at")
     elif run_at <= now and run_at != task.run_at:
-        raise InvalidInput(f"run_at is in the past: {rfc3339(run_at)}; it is {rfc3339(now)} now")
-    schedule = check_cron(text) if kind == "scheduled" else kind
+        problem = f"is in the past: {rfc3339(run_at)}; it is {rfc3339(now)} now"
+        raise InvalidInput(problem, field="run_at")
+    with about("schedule"):
+        schedule = check_cron(text) if kind == "scheduled" else kind
     changes: dict[str, Any] = {"schedule": schedule, "trigger_type": kind, "run_at": run_at}
     if kind == "event" and task.trigger_id is None:
         changes["trigger_id"] = new_trigger_id()
@@ -280,7 +290,7 @@ def _schedule(task: Task, given: TaskFields, now: Instant) -> dict[str, Any]:
 
 def _check_bounds(task: Task) -> None:
     if task.starts_at is not None and task.ends_at is not None and task.starts_at >= task.ends_at:
-        raise InvalidInput("ends_at must be after starts_at")
+        raise InvalidInput("must be after the start", field="ends_at")
 
 
 def new_trigger_id() -> str:

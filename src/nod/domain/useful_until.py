@@ -31,8 +31,9 @@ def parse_useful_until(text: str) -> str:
     seconds = _seconds(stripped.upper()) if len(stripped) <= _LONGEST_CHARS else 0
     if not 0 < seconds <= _LONGEST_S:
         raise InvalidInput(
-            f"useful_until {text[:_LONGEST_CHARS]!r} must be a duration of at most 366 days, such"
-            ' as "30m", "2h" or "PT2H", or a time of day such as "10:00".'
+            f"{text[:_LONGEST_CHARS]!r} must be a duration of at most 366 days, such as"
+            ' "30m", "2h" or "PT2H", or a time of day such as "10:00".',
+            field="useful_until",
         )
     unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
     return f"{seconds // size}{unit}"

@@ -42,7 +42,7 @@ def check_timezone(name: str) -> str:
     near += [low for low in known if low.rpartition("/")[2] == key.replace(" ", "_")]
     places = ", ".join(dict.fromkeys(known[low] for low in near)) or "Europe/Berlin or UTC"
     raise InvalidInput(
-        f"timezone {name[:64]!r} is not an IANA time zone, exactly spelled; try {places}."
+        f"{name[:64]!r} is not an IANA time zone, exactly spelled; try {places}.", field="timezone"
     )
 
 

@@ -17,9 +17,18 @@ from nod.domain.instant import SECOND
 from nod.domain.model import Agent, AllowRule, Conversation, Decision
 from nod.domain.zones import timezones
 from nod.store.store import Tx
-from nod.web.start import said, typed
+from nod.web.start import at_fault, said, typed
 from nod.web.view import Viewer
 
+_LABELS = {
+    "name": "Name",
+    "timezone": "Time zone of its tasks",
+    "webhook_url": "Address that takes the events",
+    "pattern": "Pattern",
+    "label": "Name for it, if you like",
+}
+# The field of each form at which an error is shown that names none.
+_FIRST = {"name": "name", "webhook": "webhook_url", "rules": "pattern", "remove": "confirm"}
 _LATELY = 100
 _SHOWN = 3  # of what a rule allowed lately
 _SECRET = "nod_… (its secret)"  # noqa: S105 - what stands where a secret would
@@ -55,6 +64,7 @@ class Given:
 
     at: str = ""
     error: str = ""
+    wrong: str = ""  # the field that is at fault
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -102,6 +112,7 @@ def _values(
         },
         "error_at": given.at,
         "error": given.error,
+        "wrong": given.wrong,
         "done": done,
         "trial": trial,
         "zones": timezones(),
@@ -239,7 +250,8 @@ async def remove(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) -> Re
 
 
 async def _refused(viewer: Viewer, agent_id: str, given: Given, error: NodError) -> Response[bytes]:
-    return await _page(viewer, agent_id, Given(given.at, said(error), given.fields))
+    wrong = at_fault(error) or _FIRST[given.at]
+    return await _page(viewer, agent_id, Given(given.at, said(error, _LABELS), wrong, given.fields))
 
 
 def _done(viewer: Viewer, agent_id: str, what: str) -> Response[bytes]:

@@ -12,16 +12,17 @@ from nod.domain.instant import SECOND, Instant, rfc3339
 from nod.domain.model import Agent
 from nod.domain.task_fields import TaskFields
 from nod.store.store import Tx
-from nod.web.start import said, typed
+from nod.web.start import at_fault, said, typed
 from nod.web.view import Viewer
 
 _HELLO_IN = 2 * SECOND
+_LABELS = {"name": "Name", "webhook_url": "Address that takes the events"}
 
 
 @get("/agents/new")
 async def new_agent(viewer: NamedDependency[Viewer]) -> Response[bytes]:
     """The form for a new agent."""
-    return await _form(viewer, {"name": "", "kind": "interactive"}, "")
+    return await _form(viewer, {"name": "", "kind": "interactive"})
 
 
 @post("/agents/new", status_code=200)
@@ -38,7 +39,7 @@ async def add_agent(viewer: NamedDependency[Viewer]) -> Response[bytes]:
     try:
         made = await nod.store.write(add)
     except InvalidInput as error:
-        return await _form(viewer, given, said(error))
+        return await _form(viewer, given, error)
     return await viewer.page(
         "agents/connect.html",
         made=made,
@@ -48,8 +49,13 @@ async def add_agent(viewer: NamedDependency[Viewer]) -> Response[bytes]:
     )
 
 
-async def _form(viewer: Viewer, given: dict[str, str], error: str) -> Response[bytes]:
-    made = await viewer.page("agents/new.html", given=given, error=error)
+async def _form(
+    viewer: Viewer, given: dict[str, str], error: InvalidInput | None = None
+) -> Response[bytes]:
+    words = said(error, _LABELS) if error else ""
+    made = await viewer.page(
+        "agents/new.html", given=given, error=words, wrong=at_fault(error) or "name"
+    )
     made.status_code = 400 if error else 200
     return made
 
@@ -80,7 +86,7 @@ async def set_webhook(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) 
             lambda tx: _change(tx, viewer, agent_id, guard, changes)
         )
     except InvalidInput as refused:
-        error = said(refused)
+        error = said(refused, _LABELS)
         agent = await viewer.nod.store.read(lambda tx: agents.get_agent(tx, viewer.user, agent_id))
     made = viewer.fragment(
         "agents/webhook.html", agent=agent, typed=given["webhook_url"], error=error

@@ -1,6 +1,8 @@
 """Coming in and going out: the first account, signing in, signing out."""
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +15,8 @@ from nod.actions.sessions import SignedIn
 from nod.api.problems import problem
 from nod.api.user.accounts import check_password, host_of
 from nod.app import Nod
-from nod.domain.errors import InvalidInput, NodError, NotAuthenticated, TooMany
+from nod.domain.errors import InvalidInput, NodError, NotAuthenticated, OutOfRange, TooMany
+from nod.domain.words import duration_words
 from nod.domain.zones import timezones
 from nod.store.store import Tx
 from nod.web.session import make_cookie
@@ -22,18 +25,46 @@ from nod.web.view import AnyRequest, Viewer, respond
 _WRONG = "there is no account with this e-mail address and password"
 # The browser lets go of what it has kept of the pages; the cookie is ended by itself.
 _CLEAR = '"cache", "storage"'
+_LABELS = {
+    "name": "Your name",
+    "email": "E-mail address",
+    "password": "Password",
+    "timezone": "Time zone",
+}
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
-def said(error: NodError) -> str:
-    """The error's sentence, as it stands at a form."""
-    return error.detail[:1].upper() + error.detail[1:].removesuffix(".") + "."
+def said(error: NodError, labels: Mapping[str, str] = _NO_LABELS) -> str:
+    """The error's sentence as it stands at a form, with the label of a field for its name."""
+    text, label = error.detail, labels.get(at_fault(error))
+    if label and isinstance(error, InvalidInput) and error.problem != text:
+        text = f"“{label}” {_problem(error)}"
+    return text[:1].upper() + text[1:].removesuffix(".") + "."
+
+
+def _problem(error: InvalidInput) -> str:
+    """What is wrong with a field; lengths of time as people say them."""
+    if isinstance(error, OutOfRange) and at_fault(error).endswith("_s"):
+        return f"can be from {duration_words(error.least)} to {duration_words(error.most)}"
+    return error.problem
+
+
+def at_fault(error: NodError | None) -> str:
+    """The name of the field that an error is about; empty where it is about none."""
+    return error.field or "" if isinstance(error, InvalidInput) else ""
 
 
 async def typed(request: AnyRequest, *names: str) -> dict[str, str]:
-    """What stands in the form's fields; a file in place of a text counts as nothing."""
+    """What stands in the form's fields; a file in place of a text counts as nothing.
+
+    Browsers send the end of a line as two characters; it is one here.
+    """
     form = await request.form()
     found = {name: form.get(name) for name in names}
-    return {name: value if isinstance(value, str) else "" for name, value in found.items()}
+    return {
+        name: value.replace("\r\n", "\n") if isinstance(value, str) else ""
+        for name, value in found.items()
+    }
 
 
 def local_path(path: str) -> str:
@@ -64,7 +95,7 @@ async def setup_page(
 ) -> Response[bytes]:
     """The form for the first account, if the link works."""
     await nod.store.read(lambda tx: setup.check_setup_link(tx, token))
-    return _setup_form(nod, request, {}, "")
+    return _setup_form(nod, request, {})
 
 
 @post(setup.PATH + "{token:str}")
@@ -86,12 +117,12 @@ async def set_up(
         hashed = await asyncio.to_thread(accounts.hash_password, given["password"], nod.limits)
         found = await nod.store.write(begin)
     except InvalidInput as error:
-        return _setup_form(nod, request, given, said(error))
+        return _setup_form(nod, request, given, error)
     return _welcome(nod, found, "/agents/new")
 
 
 def _setup_form(
-    nod: Nod, request: AnyRequest, given: dict[str, str], error: str
+    nod: Nod, request: AnyRequest, given: dict[str, str], error: InvalidInput | None = None
 ) -> Response[bytes]:
     return respond(
         request,
@@ -99,7 +130,8 @@ def _setup_form(
         status=400 if error else 200,
         now=nod.clock.now(),
         given=given,
-        error=error,
+        error=said(error, _LABELS) if error else "",
+        wrong=at_fault(error),
         zones=timezones(),
         least=nod.limits.password_min_chars,
     )

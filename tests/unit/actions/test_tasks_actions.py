@@ -183,7 +183,7 @@ async def test_a_secret_is_stored_sealed_and_kept_by_other_edits(world: World) -
 async def test_a_task_without_a_fire_left_cannot_be_resumed(world: World) -> None:
     task = await world.task("once", run_at="2026-03-02T10:00:00Z")
     await fire_after(world, HOUR_S)
-    with pytest.raises(Conflict, match="no fire left: give it a run_at to come"):
+    with pytest.raises(Conflict, match="no fire left: give it a time to come"):
         await world.store.write(lambda tx: tasks.resume(tx, world.agent, task.id))
     called_by = await world.task("event", enabled=False)
     resumed = await world.store.write(lambda tx: tasks.resume(tx, world.agent, called_by.id))
