@@ -93,6 +93,28 @@ async def test_a_secret_for_verification_is_taken_and_never_shown(http: httpx.As
     assert "hush" not in answer.text + listed.text
 
 
+async def test_the_secret_of_one_service_is_never_taken_for_anothers(
+    nod: InProcess, http: httpx.AsyncClient
+) -> None:
+    made = await make(http, schedule="event", verify="github", verify_secret="hush-hush")
+    path = f"/tasks/{made['id']}"
+
+    async def kept() -> str | None:
+        task = await nod.nod.store.read(lambda tx: tx.tasks.get(made["id"]))
+        assert task is not None
+        sealed = task.verify_secret
+        return None if sealed is None else nod.nod.vault.open(sealed).decode()
+
+    refused = await http.patch(path, json={"verify": "gitlab"})
+    assert (refused.status_code, "verify_secret is missing" in refused.text) == (400, True)
+    await http.patch(path, json={"verify": "github", "name": "Other"})
+    assert await kept() == "hush-hush"
+    await http.patch(path, json={"verify": "gitlab", "verify_secret": "of gitlab"})
+    assert await kept() == "of gitlab"
+    await http.patch(path, json={"verify": "none"})
+    assert await kept() is None
+
+
 async def test_the_list_has_all_tasks_of_the_agent_and_no_others(
     nod: InProcess, http: httpx.AsyncClient
 ) -> None:

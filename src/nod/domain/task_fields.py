@@ -239,9 +239,11 @@ def _verification(task: Task, given: TaskFields) -> dict[str, str | None]:
     if given.verify is UNSET and given.verify_secret is UNSET:
         return {}
     kind = task.verify if given.verify is UNSET else given.verify
-    secret = task.verify_secret if given.verify_secret is UNSET else given.verify_secret
-    if given.verify_secret is not UNSET or task.verify_secret is None:
-        check_verify(kind, secret)
+    if given.verify_secret is UNSET and kind == task.verify:
+        return {}
+    # A secret is shared with one service: another one that is named needs its own.
+    secret = None if given.verify_secret is UNSET else given.verify_secret
+    check_verify(kind, secret)
     return {"verify": kind, "verify_secret": secret}
 
 

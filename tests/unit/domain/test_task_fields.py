@@ -232,9 +232,19 @@ def test_a_secret_is_checked_when_it_is_given() -> None:
         edit(task, verify_secret=None)
     renewed = edit(task, verify_secret="another secret")
     assert (renewed.verify, renewed.verify_secret) == ("github", "another secret")
+
+
+def test_a_secret_is_of_one_service_and_another_needs_its_own() -> None:
+    task = make(schedule="event", verify="github", verify_secret="a secret of some length")
     sealed = replace(task, verify_secret="sealed")
-    assert edit(sealed, verify="gitlab").verify_secret == "sealed"
-    assert edit(sealed, verify="none", verify_secret=None).verify_secret is None
+    assert edit(sealed, verify="github").verify_secret == "sealed"
+    with pytest.raises(InvalidInput, match="verify_secret is missing; gitlab needs") as refused:
+        edit(sealed, verify="gitlab")
+    assert refused.value.field == "verify_secret"
+    assert edit(sealed, verify="gitlab", verify_secret="its own").verify_secret == "its own"
+    assert edit(sealed, verify="none").verify_secret is None
+    # Zoom proves its check of the address with a secret, and its calls with none.
+    assert edit(sealed, verify="none", verify_secret="zoom's").verify_secret == "zoom's"
 
 
 def test_a_task_that_is_not_due_has_no_fires() -> None:
