@@ -18,13 +18,13 @@ _YEAR = 366 * DAY
 _DAY = 1440  # minutes
 
 
-def duration_words(seconds: float) -> str:
-    """A duration by its two largest units: `3 h 12 min`, `45 s`, `2 d 1 h`."""
+def duration_words(seconds: float, most: int = 2) -> str:
+    """A duration by its largest units, two of them: `3 h 12 min`, `45 s`, `2 d 1 h`."""
     left = int(seconds)
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
     largest = next((i for i, (_, size) in enumerate(units) if left >= size), len(units) - 1)
     parts: list[str] = []
-    for unit, size in units[largest : largest + 2]:
+    for unit, size in units[largest : largest + most]:
         count, left = divmod(left, size)
         if count or not parts:
             parts.append(f"{count} {unit}")
