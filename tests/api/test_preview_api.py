@@ -59,7 +59,8 @@ async def test_a_schedule_comes_back_as_it_would_be_saved(house: Household) -> N
 async def test_a_single_run_has_its_moment_in_the_answer(house: Household) -> None:
     found = await ask(house.ann, when="2199-01-01 09:00", agent_id=house.ann.agent.id)
     assert (found["schedule"], found["run_at"]) == ("once", "2199-01-01T09:00:00Z")
-    assert found["fires"] == [{"at": found["run_at"], "local": "2199-01-01T09:00:00+00:00"}]
+    fire = {"at": found["run_at"], "local": "2199-01-01T09:00:00+00:00", "remark": ""}
+    assert found["fires"] == [fire]
 
 
 async def test_what_falls_together_with_other_tasks_of_the_agent_is_named(

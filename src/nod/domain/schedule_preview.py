@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
+from nod.domain.fire_remarks import fire_remarks
 from nod.domain.fires import next_fire_of
 from nod.domain.instant import MINUTE, SECOND, Instant
 from nod.domain.limits import Limits
@@ -23,10 +24,12 @@ _SHORTEST: Instant = MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """A fire as an instant and as its zone's clock shows it, with the offset."""
+    """A fire as an instant and as its zone's clock shows it, with the offset. `remark` says what is
+    special about it; mostly nothing."""
 
     at: Instant
     local: str
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,11 @@ def preview_of(task: Task, now: Instant, count: int) -> SchedulePreview:
         remarks = (*remarks, _spread_note(task))
     return SchedulePreview(
         sentence(task),
-        _description(task),
+        description(task),
         task.schedule,
         task.timezone,
         task.run_at,
-        tuple(Fire(at, _shown(at, task.timezone)) for at in upcoming),
+        _fires_shown(upcoming, task.timezone),
         remarks,
     )
 
@@ -102,7 +105,7 @@ def sentence(task: Task) -> str:
         if at is not None and task.trigger_type != "once"
     ]
     zone = "" if task.trigger_type == "event" else f", {zone_words(task.timezone)}"
-    return f"{_description(task)}{zone}{',' if bounds else ''}{''.join(bounds)}."
+    return f"{description(task)}{zone}{',' if bounds else ''}{''.join(bounds)}."
 
 
 def zone_words(timezone: str) -> str:
@@ -156,7 +159,8 @@ def _is_cron(task: Task) -> bool:
     return task.trigger_type == "scheduled"
 
 
-def _description(task: Task) -> str:
+def description(task: Task) -> str:
+    """The schedule in words, without its zone and its bounds."""
     if task.trigger_type == "event":
         return "Each time its trigger address is called"
     if task.trigger_type == "once":
@@ -168,6 +172,13 @@ def _moment(at: Instant, timezone: str) -> str:
     when = local(at, timezone)
     seconds = f":{when:%S}" if when.second else ""
     return f"{when:%A} {when.day} {when:%B %Y} at {when:%H:%M}{seconds}"
+
+
+def _fires_shown(upcoming: Sequence[Instant], timezone: str) -> tuple[Fire, ...]:
+    remarks = fire_remarks(upcoming, timezone)
+    return tuple(
+        Fire(at, _shown(at, timezone), remark) for at, remark in zip(upcoming, remarks, strict=True)
+    )
 
 
 def _shown(at: Instant, timezone: str) -> str:

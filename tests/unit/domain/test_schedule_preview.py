@@ -185,6 +185,12 @@ def test_a_single_run_falls_together_with_one_at_the_same_time() -> None:
     assert found.sentence.startswith("24 December falls together")
 
 
+def test_the_last_fire_before_the_clock_changes_says_so() -> None:
+    found = preview_of(make_task(schedule="30 14 * * 5L"), at("2026-11-23T09:00:00Z"), 5)
+    remarks = [(fire.local[:10], fire.remark) for fire in found.fires]
+    assert remarks[3:] == [("2027-02-26", ""), ("2027-03-26", "clock change soon")]
+
+
 def test_an_edit_says_how_many_fires_of_this_month_go_and_come() -> None:
     weekly = replace(make_task(schedule="0 9 * * 2"), timezone="UTC")
     daily = replace(make_task(schedule="0 9 * * 1,3,4,5,6,0"), timezone="UTC")

@@ -39,10 +39,11 @@ _SHARED = ("when", "schedule", "run_at", "timezone", "starts_at", "ends_at", "sp
 
 
 class FireView(msgspec.Struct):
-    """A fire in UTC, and as the zone's clock shows it."""
+    """A fire in UTC, and as the zone's clock shows it; `remark` says what is special about it."""
 
     at: str
     local: str
+    remark: str
 
 
 class CollisionView(msgspec.Struct):
@@ -120,7 +121,7 @@ def schedule_preview_view(found: SchedulePreview) -> SchedulePreviewView:
         schedule=found.schedule,
         run_at=at(found.run_at),
         timezone=found.timezone,
-        fires=[FireView(rfc3339(fire.at), fire.local) for fire in found.fires],
+        fires=[FireView(rfc3339(fire.at), fire.local, fire.remark) for fire in found.fires],
         notes=list(found.notes),
         collisions=[_collision(each) for each in found.collisions],
         change=None if found.change is None else _change(found.change),
