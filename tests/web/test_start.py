@@ -215,7 +215,7 @@ async def test_signing_out_ends_the_session_and_clears_what_the_browser_kept(
 
 
 def _shown(html: str, name: str) -> str:
-    found = re.search(rf'<code id="{name}">([^<]+)</code>', html)
+    found = re.search(rf'<code id="{name}"[^>]*>([^<]+)</code>', html)
     assert found is not None
     return found[1]
 
