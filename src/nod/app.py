@@ -17,6 +17,7 @@ from nod.delivery.sockets import Sockets
 from nod.delivery.webhook import WebhookSender
 from nod.engine.aside import Aside
 from nod.engine.deliver import Deliverer
+from nod.engine.guard import Guard
 from nod.engine.loops import Engine
 from nod.engine.notifier import Notifier, make_vapid_key
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
@@ -108,7 +109,10 @@ class Nod:
             self._rush,
             (OVERDUE_RUNS, DUE_RETRIES, EXPIRED_EVENTS, held_answers(self.vault), DUE_DECISIONS),
             self.telemetry.record,
-            self._notifier.look,
+            {
+                "notify": self._notifier.look,
+                "guard": Guard(self.store, self.sockets, self.clock).look,
+            },
         )
         self._engine.start()
 

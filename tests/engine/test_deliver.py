@@ -46,7 +46,13 @@ class Delivery:
     def open(self, *, strict: bool = True) -> Socket:
         """A connection whose writer is the test."""
         world = self.world
-        socket = Socket(world.agent.id, strict=strict, clock=world.clock, limits=world.limits)
+        socket = Socket(
+            world.agent.id,
+            world.agent.secret_hash,
+            strict=strict,
+            clock=world.clock,
+            limits=world.limits,
+        )
         self.deliverer.opened(socket)
         return socket
 

@@ -30,5 +30,5 @@ def make_engine(
         Rush(),
         rescues,
         tell,
-        nothing.look,
+        {"notify": nothing.look, "guard": nothing.look},
     )

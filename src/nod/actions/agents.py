@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nod.actions.checks import required
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.signing import webhook_key, webhook_secret
+from nod.domain.credentials import holds_until
 from nod.domain.errors import InvalidInput, NotAuthenticated, NotFound
 from nod.domain.instant import SECOND
 from nod.domain.limits import Limits
@@ -44,7 +45,8 @@ def _new_secret() -> str:
     return f"nod_{secrets.token_hex(20)}"
 
 
-def _hash(secret: str) -> str:
+def hash_secret(secret: str) -> str:
+    """What is kept of a secret."""
     # 160 random bits cannot be guessed from their hash, so unlike a password's it may be fast.
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -68,7 +70,7 @@ async def create_agent(
         name=required(name, "name", tx.limits.name_chars),
         kind=_kind(kind),
         timezone=None if timezone is None else check_timezone(timezone),
-        secret_hash=_hash(secret),
+        secret_hash=hash_secret(secret),
         old_secret_hash=None,
         old_secret_until=None,
         old_secret_in_use=False,
@@ -107,10 +109,7 @@ async def authenticate(tx: Tx, agent_id: str, secret: str) -> Agent:
     agent = await tx.people.agent(agent_id)
     if agent is None:
         raise NotFound(f"there is no agent {agent_id[:64]}; check X-Nod-Agent-Id")
-    given = _hash(secret)
-    is_current = hmac.compare_digest(given, agent.secret_hash)
-    is_former = hmac.compare_digest(given, agent.old_secret_hash or "")
-    if is_current or (is_former and tx.now < (agent.old_secret_until or 0)):
+    if tx.now < holds_until(agent, hash_secret(secret)):
         return agent
     raise NotAuthenticated(
         "the secret is not this agent's; give it a new one with: nod agents rotate-secret"
@@ -119,7 +118,7 @@ async def authenticate(tx: Tx, agent_id: str, secret: str) -> Agent:
 
 def shows_new_secret(agent: Agent, secret: str) -> bool:
     """Whether the agent is seen with its new secret for the first time after a rotation."""
-    return agent.old_secret_in_use and hmac.compare_digest(_hash(secret), agent.secret_hash)
+    return agent.old_secret_in_use and hmac.compare_digest(hash_secret(secret), agent.secret_hash)
 
 
 async def new_secret_seen(tx: Tx, agent_id: str) -> None:
@@ -144,7 +143,7 @@ async def rotate_secret(tx: Tx, vault: Vault, agent: Agent) -> Credentials:
     key = webhook_key(secret)
     rotated = replace(
         agent,
-        secret_hash=_hash(secret),
+        secret_hash=hash_secret(secret),
         webhook_key=vault.seal(key),
         old_secret_hash=agent.secret_hash,
         old_secret_until=tx.now + tx.limits.secret_overlap_s * SECOND,
@@ -152,6 +151,7 @@ async def rotate_secret(tx: Tx, vault: Vault, agent: Agent) -> Credentials:
         old_webhook_key=agent.webhook_key,
     )
     await tx.people.rotate_secret(rotated)
+    tx.effects.timer("guard", tx.now)
     await tx.chat.add_activity(
         agent.id, "secret_rotated", f"{agent.name} has a new secret", "", None, None, tx.now
     )
@@ -211,6 +211,7 @@ async def remove_agent(tx: Tx, agent: Agent) -> None:
         tx.effects.change(decision.id)
     await tx.events.bury_all(agent.id, tx.now, _REMOVED)
     await tx.people.remove_agent(agent.id, tx.now)
+    tx.effects.timer("guard", tx.now)
     tx.effects.fact("agent_removed", agent_id=agent.id)
     tx.effects.change(agent.id)
 

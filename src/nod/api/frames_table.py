@@ -323,8 +323,8 @@ TO_AGENT: tuple[Frame, ...] = (
 FRAMES = (*FROM_AGENT, *TO_AGENT)
 CLOSE_CODES = {
     4001: "The first frame was no valid auth message, or came too late.",
-    4003: "Wrong secret.",
-    4004: "No such agent.",
+    4003: "Wrong secret, or one that holds no more since it was rotated.",
+    4004: "No such agent, or it was removed.",
 }
 WEBHOOK_HEADERS: tuple[Field, ...] = (
     _must("X-Nod-Event-Id", TEXT, "The same on every retry of this event."),

@@ -11,8 +11,8 @@ from nod.actions import agents
 from nod.api.agent_frames import SOCKET, Named, handle, read_named
 from nod.api.problems import sentence
 from nod.app import Nod
-from nod.delivery.sockets import Framed, HangUp, Socket
-from nod.domain.errors import NodError, NotAuthenticated, NotFound, TooLarge
+from nod.delivery.sockets import NO_AGENT, NO_AUTH, WRONG_SECRET, Framed, HangUp, Socket
+from nod.domain.errors import NodError, NotAuthenticated, NotFound, TooLarge, Unavailable
 from nod.domain.model import Agent, Channel
 from nod.engine.attempts import acknowledge
 from nod.store.effects import Fact
@@ -23,8 +23,6 @@ PATH = "/ws/agent/"
 # Where a connection's scope keeps its Socket, which hears of its pings and their answers.
 STATE_KEY = "nod.socket"
 
-# Close codes of the contract; the others are RFC 6455's.
-_NO_AUTH, _WRONG_SECRET, _NO_AGENT = 4001, 4003, 4004
 _GOING_AWAY, _POLICY, _TRY_LATER = 1001, 1008, 1013
 
 _log = structlog.get_logger("nod.socket")
@@ -90,17 +88,22 @@ class AgentSockets:
             agent = await self._nod.store.read(
                 lambda tx: agents.authenticate(tx, agent_id, first.secret)
             )
+            await self._store_seen(agent, lambda tx: _arrived(tx, agent, first.secret))
         except NotFound as error:
-            raise _Refused(_NO_AGENT, "no such agent") from error
+            raise _Refused(NO_AGENT, "no such agent") from error
         except NotAuthenticated as error:
-            raise _Refused(_WRONG_SECRET, "wrong secret") from error
+            raise _Refused(WRONG_SECRET, "wrong secret") from error
         except NodError as error:
             raise _Refused(_TRY_LATER, error.detail[:100]) from error
         if self._nod.draining.is_set():
             raise _Refused(_GOING_AWAY, "the server is shutting down")
-        await self._store_seen(agent, lambda tx: _arrived(tx, agent, first.secret))
-        limits = self._nod.limits
-        return agent, Socket(agent.id, strict=first.acks, clock=self._nod.clock, limits=limits)
+        return agent, Socket(
+            agent.id,
+            agents.hash_secret(first.secret),
+            strict=first.acks,
+            clock=self._nod.clock,
+            limits=self._nod.limits,
+        )
 
     async def _first_frame(self, receive: Receive) -> _Auth:
         limit_s = self._nod.limits.socket_auth_s
@@ -108,15 +111,15 @@ class AgentSockets:
             async with asyncio.timeout(limit_s):
                 message = await receive()
         except TimeoutError:
-            raise _Refused(_NO_AUTH, f"no auth frame within {limit_s} s") from None
+            raise _Refused(NO_AUTH, f"no auth frame within {limit_s} s") from None
         try:
             auth = msgspec.json.decode(
                 message.get("text") or message.get("bytes") or b"", type=_Auth
             )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise _Refused(_NO_AUTH, "the first frame must be an auth message") from None
+            raise _Refused(NO_AUTH, "the first frame must be an auth message") from None
         if auth.type != "auth":
-            raise _Refused(_NO_AUTH, "the first frame must be an auth message")
+            raise _Refused(NO_AUTH, "the first frame must be an auth message")
         return auth
 
     # after it
@@ -153,7 +156,7 @@ class AgentSockets:
         """Write that the agent was seen. A store that cannot just now keeps no agent away."""
         try:
             await self._nod.store.write(work)
-        except NodError as error:
+        except Unavailable as error:
             _log.warning("last seen not stored", agent_id=agent.id, reason=error.detail)
 
     async def _read(self, agent: Agent, socket: Socket, receive: Receive) -> None:
@@ -221,11 +224,14 @@ async def _write(socket: Socket, send: Send) -> None:
                 socket.sent(push)
             case HangUp(code, reason):
                 await send({"type": "websocket.close", "code": code, "reason": reason})
+                return
             case _:
                 await send({"type": "websocket.send", "text": frame})
 
 
 async def _arrived(tx: Tx, agent: Agent, secret: str) -> None:
+    # Once more: from this commit on the guard hears of the agent's removal, and not before.
+    await agents.authenticate(tx, agent.id, secret)
     if agents.shows_new_secret(agent, secret):
         await agents.new_secret_seen(tx, agent.id)
     await _seen(tx, agent)

@@ -17,6 +17,9 @@ from nod.domain.limits import Limits
 from nod.domain.model import Event
 from nod.store.effects import Outgoing
 
+# Close codes of the contract; the others are RFC 6455's.
+NO_AUTH, WRONG_SECRET, NO_AGENT = 4001, 4003, 4004
+
 _BRINGS_A_RUN = ("task_due", "task_trigger")
 
 
@@ -48,8 +51,12 @@ class HangUp:
 class Socket:
     """One authenticated connection of an agent. `frames` is what its writer sends, in order."""
 
-    def __init__(self, agent_id: str, *, strict: bool, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self, agent_id: str, secret_hash: str, *, strict: bool, clock: Clock, limits: Limits
+    ) -> None:
+        """`secret_hash` is of the secret by which the agent has proved itself."""
         self.agent_id = agent_id
+        self.secret_hash = secret_hash
         self.strict = strict
         self.frames: asyncio.Queue[str | Framed | HangUp] = asyncio.Queue()
         self.in_flight: dict[str, Push] = {}

@@ -5,7 +5,7 @@ by what is committed meanwhile; none polls.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -103,10 +103,10 @@ class Engine:
         rush: Rush,
         rescues: Sequence[Work[Any]],
         tell: Tell,
-        notify: Look,
+        others: Mapping[Stage, Look],
     ) -> None:
         """`rescues` are done by the rescue stage; `tell` hears of what cannot be handled;
-        `notify` is the look of that stage."""
+        `others` are the looks of the stages that are made elsewhere."""
         self._rush = rush
         self._store = store
         self._clock = clock
@@ -118,7 +118,7 @@ class Engine:
             "deliver": deliverer.look,
             "rescue": self.rescue,
             "sweep": self.sweep,
-            "notify": notify,
+            **others,
         }
         self._loops = {name: Loop(name, look, clock) for name, look in looks.items()}
 

@@ -115,6 +115,10 @@ class People:
         """Everybody's agents, the oldest first."""
         return [Agent(*each) for each in await self._db.all("all_agents")]
 
+    async def suspects(self) -> list[Agent]:
+        """Removed agents, and those that have had another secret."""
+        return [Agent(*each) for each in await self._db.all("suspects")]
+
     async def update_agent(self, agent: Agent) -> None:
         """Write what a person edits: name, zone, webhook URL and what is known of its health."""
         await self._db.run(

@@ -22,7 +22,7 @@ class Heard:
 
     def __init__(self, *, strict: bool = False) -> None:
         self.clock = FakeClock()
-        self.socket = Socket("agt_1", strict=strict, clock=self.clock, limits=LIMITS)
+        self.socket = Socket("agt_1", "", strict=strict, clock=self.clock, limits=LIMITS)
         self.silent: list[Push] = []
         self.socket.on_silence = lambda _, pushes: self.silent.extend(pushes)
 
@@ -117,7 +117,7 @@ async def test_what_was_not_acknowledged_in_time_still_takes_room() -> None:
 async def test_a_real_timer_looks_when_the_round_is_over() -> None:
     limits = replace(LIMITS, socket_ack_s=1)
     clock = FakeClock()
-    socket = Socket("agt_1", strict=True, clock=clock, limits=limits)
+    socket = Socket("agt_1", "", strict=True, clock=clock, limits=limits)
     told = asyncio.Event()
     socket.on_silence = lambda *_: told.set()
     socket.push(outgoing())
@@ -137,7 +137,7 @@ async def test_pushing_again_what_is_on_its_way_keeps_one_account_of_it() -> Non
 
 
 async def test_a_socket_that_nobody_listens_to_is_quiet() -> None:
-    socket = Socket("agt_1", strict=True, clock=FakeClock(), limits=LIMITS)
+    socket = Socket("agt_1", "", strict=True, clock=FakeClock(), limits=LIMITS)
     socket.on_silence(socket, [])
     socket.note_settled("evt_1")
     assert socket.settled == set()
@@ -150,8 +150,8 @@ async def test_a_socket_that_nobody_listens_to_is_quiet() -> None:
 
 def test_the_newest_socket_of_an_agent_is_the_last_that_opened() -> None:
     sockets = Sockets()
-    made = [Socket("agt_1", strict=True, clock=FakeClock(), limits=LIMITS) for _ in range(2)]
-    other = Socket("agt_2", strict=True, clock=FakeClock(), limits=LIMITS)
+    made = [Socket("agt_1", "", strict=True, clock=FakeClock(), limits=LIMITS) for _ in range(2)]
+    other = Socket("agt_2", "", strict=True, clock=FakeClock(), limits=LIMITS)
     for socket in (*made, other):
         sockets.add(socket)
     assert sockets.newest("agt_1") is made[1]

@@ -21,11 +21,10 @@ from nod.api.user.views import (
 )
 from nod.app import Nod
 from nod.delivery.address_guard import AddressGuard
+from nod.delivery.sockets import NO_AGENT as NO_AGENT
 from nod.domain.model import Agent, User
 from nod.store.store import Tx
 
-# The close code of the contract for "no such agent".
-NO_AGENT = 4004
 _SHOWN_ONCE = {"Cache-Control": "no-store"}
 
 
@@ -130,8 +129,6 @@ class Agents(Controller):
             await agents.remove_agent(tx, await agents.get_agent(tx, user, agent_id))
 
         await nod.store.write(remove)
-        for socket in nod.sockets.of(agent_id):
-            socket.hang_up(NO_AGENT, "this agent was removed")
 
     @post("/{agent_id:str}/rotate-secret", status_code=200)
     async def rotate_secret(

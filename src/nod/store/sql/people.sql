@@ -59,6 +59,10 @@ ORDER BY created_at, id
 -- name: all_agents
 SELECT {agents} FROM agents WHERE deleted_at IS NULL ORDER BY created_at, id
 
+-- name: suspects
+-- Those of whose connections one may have to go: removed, or with a former secret that ends.
+SELECT {agents} FROM agents WHERE deleted_at IS NOT NULL OR old_secret_until IS NOT NULL
+
 -- name: update_agent
 -- What a person edits. What the agent and the delivery write all the time has statements of its
 -- own, so that neither overwrites the other.
