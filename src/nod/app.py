@@ -20,6 +20,7 @@ from nod.engine.deliver import Deliverer
 from nod.engine.guard import Guard
 from nod.engine.loops import Engine
 from nod.engine.notifier import Notifier, make_vapid_key
+from nod.engine.outside import Outside
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.retries import DUE_RETRIES
 from nod.engine.rush import Rush
@@ -112,6 +113,7 @@ class Nod:
             {
                 "notify": self._notifier.look,
                 "guard": Guard(self.store, self.sockets, self.clock).look,
+                "outside": Outside(self.store, self.clock, self._changed_outside).look,
             },
         )
         self._engine.start()
@@ -148,6 +150,13 @@ class Nod:
             await self._sender.close()
         await self.store.close()
         await self.telemetry.close()
+
+    def _changed_outside(self) -> None:
+        """Another process has changed the database; nobody knows what."""
+        if self._engine is not None:
+            self._engine.look_again()
+        self.changes.release()
+        self.live.resync(self.clock.now())
 
     def _committed(self, effects: Effects) -> None:
         """Hand on what one transaction has caused, right after its commit."""

@@ -57,7 +57,7 @@ class Live:
     """The open pages of this process, by the person who looks at them."""
 
     def __init__(self, started_at: Instant) -> None:
-        self._started_at = started_at
+        self._known_from = started_at  # what has changed before is not known here
         self._streams: defaultdict[str, set[Stream]] = defaultdict(set)
         self._owners: dict[str, str] = {}  # of agents, as far as anybody looks at them
         self._changed_at: dict[str, Instant] = {}  # agent or person, since the process started
@@ -72,7 +72,7 @@ class Live:
         self._streams[user_id].add(stream)
         known = [user_id, *agent_ids]
         self._owners.update(dict.fromkeys(known[1:], user_id))
-        if since < self._started_at or any(self._changed_at.get(id_, 0) >= since for id_ in known):
+        if since < self._known_from or any(self._changed_at.get(id_, 0) >= since for id_ in known):
             stream.tell(RESYNC)
         try:
             yield stream
@@ -95,6 +95,13 @@ class Live:
         for owner, topics in told.items():
             for stream in self._streams[owner]:
                 stream.tell(topics)
+
+    def resync(self, now: Instant) -> None:
+        """Anything may have changed: every page made before `now` looks at everything again."""
+        self._known_from = now
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.tell(RESYNC)
 
     def close(self) -> None:
         """The process is about to end: pages connect again, to whoever is there then."""

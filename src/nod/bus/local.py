@@ -18,7 +18,7 @@ class Changes:
                 event.set()
 
     def release(self) -> None:
-        """Wake everybody, because the process is about to end."""
+        """Wake everybody: anything may have changed, or the process is about to end."""
         self.notify(list(self._waiting))
 
     @contextmanager

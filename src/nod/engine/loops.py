@@ -1,7 +1,7 @@
 """The stages that look after the database by themselves, and the one way they are run.
 
 A stage looks, does what is due, and says when to look again. It sleeps until then, and is woken
-by what is committed meanwhile; none polls.
+by what is committed meanwhile; none walks the tables to see whether anything is new.
 """
 
 import asyncio
@@ -133,6 +133,11 @@ class Engine:
         """Tell the stages what was committed."""
         for stage, at in effects.timers.items():
             self._loops[stage].wake(at)
+
+    def look_again(self) -> None:
+        """All stages look: what they know of the database may be old."""
+        for loop in self._loops.values():
+            loop.wake(0)
 
     async def fire(self) -> Instant | None:
         """Fire everything due, batch by batch; return when the next fire is."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nod.domain.instant import Instant
 from nod.domain.model import Event, Payload
 
-Stage = Literal["fire", "deliver", "rescue", "sweep", "notify", "guard"]
+Stage = Literal["fire", "deliver", "rescue", "sweep", "notify", "guard", "outside"]
 
 
 @dataclass(frozen=True, slots=True)

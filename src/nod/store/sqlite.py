@@ -12,7 +12,7 @@ from nod.clock import Clock, SystemClock
 from nod.domain.errors import Unavailable
 from nod.store.file_lock import FileLock
 from nod.store.migrate import Migration, migrate, pending
-from nod.store.port import T, Work
+from nod.store.port import Connection, T, Work
 from nod.store.sqlite_connection import SqliteConnection, open_reader, open_writer, translate
 from nod.store.sqlite_threads import BatchLimits, Queue, Reader, Unit, Writer
 from nod.store.statements import Statements
@@ -85,6 +85,11 @@ class SqliteDatabase:
         """See `port.Database.read`."""
         return await self._hand_over(self._reads, work, None)
 
+    async def version(self) -> int:
+        """See `port.Database.version`."""
+        # The writer's connection is asked, for to any other the writer is somebody else.
+        return await self._hand_over(self._writes, _data_version, None)
+
     def _hand_over(
         self, queue: Queue, work: Work[T], committed: Callable[[T], None] | None
     ) -> "asyncio.Future[T]":
@@ -146,6 +151,11 @@ class SqliteDatabase:
         for thread in self._threads:
             thread.join()
         self._resources.close()
+
+
+async def _data_version(connection: Connection) -> int:
+    found = await connection.one("data_version")
+    return 0 if found is None else int(found[0])
 
 
 def _close_writer(writer: sqlite3.Connection) -> None:

@@ -55,6 +55,18 @@ def test_a_page_older_than_the_process_looks_again() -> None:
         assert stream.take() == RESYNC
 
 
+def test_when_anything_may_have_changed_every_page_looks_again() -> None:
+    hub = live()
+    with hub.subscribe("usr_ann", ["agt_ada"], MADE + 1) as stream:
+        assert not stream.take()
+        hub.resync(MADE + 2)
+        assert stream.take() == RESYNC
+    with hub.subscribe("usr_eve", [], MADE + 1) as late:
+        assert late.take() == RESYNC
+    with hub.subscribe("usr_eve", [], MADE + 2) as newer:
+        assert not newer.take()
+
+
 def test_a_herd_is_one_hint() -> None:
     hub = live()
     with hub.subscribe("usr_ann", ["agt_ada"], MADE) as stream:

@@ -1,0 +1,97 @@
+"""What another process changes in the database is noticed within a second."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from nod.actions import accounts, tasks
+from nod.app import open_database
+from nod.bus.live import RESYNC
+from nod.clock import Clock
+from nod.config import load
+from nod.domain.instant import SECOND, rfc3339
+from nod.domain.limits import Limits
+from nod.domain.task_fields import TaskFields
+from nod.engine.outbox import make_event, put
+from nod.engine.outside import Outside
+from nod.store.store import Store, Tx
+from support.clock import FakeClock
+from support.inprocess import running, until
+from support.steps import now
+from support.world import World
+
+
+@asynccontextmanager
+async def beside(folder: Path, clock: Clock) -> AsyncIterator[Store]:
+    """The database in `folder` as a command opens it that runs beside the server."""
+    settings = load({"NOD_DATA_DIR": str(folder)}, {})
+    store = Store(open_database(settings, exclusive=False), clock, Limits())
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def add_person(tx: Tx) -> None:
+    await accounts.create_user(tx, "bob@example.org", "no password", "Bob")
+
+
+async def test_only_what_others_commit_is_a_change(world: World, tmp_path: Path) -> None:
+    changes: list[int] = []
+    outside = Outside(world.store, world.clock, lambda: changes.append(1))
+    assert await outside.look() == world.clock.now() + SECOND
+    await now(world, await world.task())
+    await outside.look()
+    async with beside(tmp_path, world.clock) as store:
+        await outside.look()
+        assert changes == []
+        await store.write(add_person)
+        await outside.look()
+        assert changes == [1]
+        await outside.look()
+        assert changes == [1]
+
+
+async def test_a_task_made_beside_the_server_fires_in_time(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, clock) as nod:
+        ada = await nod.add_agent()
+        at = rfc3339(clock.now() + 30 * SECOND)
+        given = {"name": "Report", "prompt": "Say it.", "schedule": "once", "run_at": at}
+        fields = msgspec.convert(given, TaskFields)
+        async with beside(tmp_path, clock) as store:
+            task = await store.write(
+                lambda tx: tasks.create(tx, nod.nod.vault, ada.agent, fields, "user")
+            )
+        # Less than the minute after which the fire stage looks of its own accord.
+        clock.advance(30)
+        (run,) = await until(lambda: nod.nod.store.read(lambda tx: tx.runs.of_task(task.id, 10)))
+        assert (run.scheduled_for, run.created_at) == (clock.now(), clock.now())
+
+
+async def test_whoever_waits_for_something_looks_again(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, clock) as nod:
+        ada = await nod.add_agent()
+        async with nod.http(ada) as http, beside(tmp_path, clock) as store:
+            waiting = asyncio.create_task(http.get("/events", params={"wait_s": 60}))
+            await until(lambda: ada.agent.id in nod.nod.changes._waiting)
+            event = make_event(clock.now(), ada.agent.id, "user_message", {"text": "Hello"})
+            await store.write(lambda tx: put(tx, event))
+            clock.advance(1)
+            assert [each["event_id"] for each in (await waiting).json()] == [event.id]
+
+
+async def test_an_open_page_looks_at_everything_again(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, clock) as nod, beside(tmp_path, clock) as store:
+        await nod.add_agent()
+        with nod.nod.live.subscribe("usr_ann", [], clock.now()) as stream:
+            await store.write(add_person)
+            clock.advance(1)
+            await asyncio.wait_for(stream.wait(), 20)
+            assert stream.take() == RESYNC
