@@ -96,11 +96,11 @@ async def test_a_call_handed_out_long_ago_and_not_taken_up_goes_to_a_socket_that
         event = await peer.event()
         assert (event["run_id"], event["payload"]) == (run_id, {"n": 1})
         await peer.ack(event)
-        await until(lambda: is_acknowledged(nod, run_id))
-
-
-async def is_acknowledged(nod: InProcess, run_id: str) -> bool:
-    return (await nod.event(run_id)).state == "acknowledged"
+        await until(lambda: is_settled(nod, run_id))
+    run = await nod.run(run_id)
+    assert ((await nod.event(run_id)).channel, run.delivery) == ("websocket", "delivered")
+    # Nobody had it before: its time to be taken up begins now.
+    assert (run.delivered_at, run.deadline_at) == (clock.now(), clock.now() + HOUR)
 
 
 async def test_a_webhook_carries_a_calls_payload_beside_the_prompt(nod: InProcess) -> None:
@@ -337,8 +337,26 @@ async def test_an_event_polled_while_it_is_on_a_socket_is_settled_by_the_ack(
         assert (await nod.event(run_id)).state == "polled"
         await peer.ack(event)
         await until(lambda: is_settled(nod, run_id))
+        assert (await nod.run(run_id)).delivery == "delivered"
         await peer.ack(event)
         assert await peer.is_quiet()
+
+
+async def test_an_event_polled_while_it_is_on_its_way_to_a_webhook_is_settled_by_the_answer(
+    nod: InProcess,
+) -> None:
+    async with receiving() as hook:
+        hook.release.clear()
+        bob = await nod.add_agent("Bob", webhook_url=hook.url)
+        run_id = await call(nod, await nod.add_task(bob, "event"))
+        await until(lambda: hook.calls)
+        async with nod.http(bob) as http:
+            (polled,) = await listed(http, "/tasks/triggers/pending")
+        assert polled["run_id"] == run_id
+        hook.release.set()
+        await until(lambda: is_settled(nod, run_id))
+    assert (await nod.event(run_id)).channel == "webhook"
+    assert (await nod.run(run_id)).delivery == "delivered"
 
 
 async def is_settled(nod: InProcess, run_id: str) -> bool:

@@ -47,7 +47,7 @@ async def record_pushes(tx: Tx, pushes: Sequence[Pushed]) -> None:
 
 
 def _states_since(event: Event) -> set[EventState]:
-    """Where an event may stand that was pushed: a trigger's may have been polled meanwhile."""
+    """Where an event may stand that was sent: a trigger's may have been polled meanwhile."""
     return {event.state, "polled"} if event.type == "task_trigger" else {event.state}
 
 
@@ -121,8 +121,12 @@ async def record_attempt(tx: Tx, attempt: Attempt) -> None:
 
 
 async def _reached(tx: Tx, event: Event, answer: Answer) -> None:
-    settled = Settled("acknowledged", "webhook", tx.now, None, event.id, event.state)
-    await tx.events.settle([settled])
+    await tx.events.settle(
+        [
+            Settled("acknowledged", "webhook", tx.now, None, event.id, state)
+            for state in _states_since(event)
+        ]
+    )
     if event.run_id is not None:
         await tx.runs.mark_delivered([_delivered(tx, event, tx.now)])
     _delivered_fact(tx, event, "webhook", answer.latency_ms)

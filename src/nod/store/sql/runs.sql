@@ -104,11 +104,13 @@ SELECT {t.tasks},
 FROM tasks t WHERE t.id = :task_id
 
 -- name: mark_delivered
--- The run's time starts with its delivery.
+-- The run's time starts with its delivery. What was handed out by polling, not taken up, and then
+-- acknowledged on another channel was delivered there.
 UPDATE runs SET
   delivery = :delivery, delivered_at = :at, deadline_at = :at + timeout_s * 1000,
   last_deadline_at = :last_deadline_at
-WHERE id = :id AND status = 'pending' AND delivered_at IS NULL
+WHERE id = :id AND status = 'pending'
+  AND (delivered_at IS NULL OR (delivery = 'polled' AND :delivery = 'delivered'))
 
 -- name: unfinished_retries
 -- A retry that failed may have been retried itself.
