@@ -46,7 +46,9 @@ class SystemClock:
         while (
             not woken.is_set() and self.monotonic() < end and (until is None or self.now() < until)
         ):
-            left = _LOOK_S if until is None else min(_LOOK_S, (until - self.now()) / SECOND)
+            left = min(_LOOK_S, end - self.monotonic())
+            if until is not None:
+                left = min(left, (until - self.now()) / SECOND)
             try:
                 # Not `wait_for`, which until Python 3.12 may lose a cancellation that comes
                 # together with what it waits for; the stage would then never stop.

@@ -231,6 +231,19 @@ async def test_a_waiting_feed_waits_no_longer_because_the_wall_clock_is_set_back
         assert await waiting == []
 
 
+async def test_a_waiting_feed_waits_no_shorter_because_the_wall_clock_is_set_forward(
+    nod: InProcess, http: httpx.AsyncClient, ada: Credentials, task: Task, clock: FakeClock
+) -> None:
+    waiting = asyncio.create_task(listed(http, "/events", wait_s=60))
+    await until(lambda: ada.agent.id in nod.nod.changes._waiting)
+    clock.set_wall(clock.now() + HOUR)
+    for _ in range(3):
+        assert await listed(http, "/events") == []
+    assert not waiting.done()
+    (run_id,) = await nod.fire(task)
+    assert [each["run_id"] for each in await waiting] == [run_id]
+
+
 async def test_a_waiting_feed_is_let_go_when_the_server_stops(
     nod: InProcess, http: httpx.AsyncClient, ada: Credentials
 ) -> None:
