@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +15,7 @@ from nod.delivery.sockets import Framed, Push, Socket, Sockets
 from nod.delivery.webhook import Answer, WebhookSender
 from nod.domain.model import Event, Task
 from nod.engine import deliver as delivering
+from nod.engine import webhooks as sending
 from nod.engine.aside import Aside
 from nod.engine.attempts import Attempt, record_attempt, replay
 from nod.engine.deliver import Deliverer
@@ -21,6 +23,7 @@ from nod.engine.fire import run_now
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.store.effects import Effects, Outgoing
+from nod.store.store import Work
 from support.inprocess import until
 from support.world import World
 
@@ -177,6 +180,45 @@ async def test_a_socket_whose_events_cannot_be_read_is_tried_again(
     raw.execute("ALTER TABLE elsewhere RENAME TO run_payloads")
     raw.close()
     assert (await sent(socket)).event.id == event.id
+
+
+async def test_an_attempt_that_was_made_is_stored_when_the_store_is_back(
+    delivery: Delivery, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_AGAIN_S", 0.01)
+    store = delivery.world.store
+    event = await delivery.event(task)
+    await store.close()
+    with capture_logs() as lines:
+        storing = asyncio.create_task(delivery.webhooks._store_attempt(failed(event, 0)))
+        await until(lambda: len(lines) > 1)
+    assert {line["event"] for line in lines} == {"an attempt waits to be stored"}
+    await store.start()
+    await storing
+    (attempt,) = await store.read(lambda tx: tx.events.deliveries_of_event(event.id))
+    assert (attempt.outcome, attempt.error) == ("http_error", "HTTP status 500")
+
+
+async def test_an_acknowledgement_that_comes_while_a_failed_push_is_stored_is_stored_too(
+    delivery: Delivery, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliverer, store = delivery.deliverer, delivery.world.store
+    event = await delivery.event(task)
+    older = delivery.open()
+    await sent(older)
+    write = store.write
+
+    async def and_meanwhile(work: Work[Any]) -> Any:
+        monkeypatch.setattr(store, "write", write)
+        newer = delivery.open()
+        deliverer.acknowledged(newer, (await sent(newer)).event.id)
+        return await write(work)
+
+    monkeypatch.setattr(store, "write", and_meanwhile)
+    deliverer.closed(older)
+    await until(lambda: is_in(delivery, event, "acknowledged"))
+    found = await store.read(lambda tx: tx.events.deliveries_of_event(event.id))
+    assert sorted(each.outcome for each in found) == ["dropped", "ok"]
 
 
 async def test_webhooks_wait_for_a_store_that_is_away(delivery: Delivery) -> None:
