@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nod.domain import notify
 from nod.domain.decisions import make_decision
-from nod.domain.instant import DAY, HOUR, MINUTE, SECOND
+from nod.domain.instant import HOUR, MINUTE, SECOND
 from nod.domain.model import Conversation, Message, Notice, Run, Task, User
 from nod.domain.notify import NightRun, excerpt, morning_text, plan, tag
 from nod.domain.runs import make_run
@@ -89,6 +89,7 @@ def test_failures_of_one_class_have_one_cause() -> None:
 
     assert cause("timeout: no sign of life for 1 h") == cause("timeout: no sign of life for 2 h")
     assert cause("agent: disk full") != cause("timeout: no sign of life for 1 h")
+    assert cause("agent: a: b") == cause("agent: c")
     assert notify.error_class(None) == ""
 
 
@@ -99,6 +100,9 @@ def test_a_failure_says_why_and_opens_its_run() -> None:
     assert (notice.title, notice.text) == ("Backup failed", "Disk full")
     assert notice.path == f"/runs/{run.id}"
     assert tag(notice) == f"task:{run.task_id}"
+    unknown = told(task(), ended(task(), "failed", error=None))
+    assert unknown is not None
+    assert unknown.text == ""
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,14 @@ def test_a_recovery_says_what_it_followed(failures: int, words: str) -> None:
     notice = told(broken, ended(broken), "# Saved\n\n12 GB")
     assert notice is not None
     assert (notice.title, notice.text) == ("Backup works again", f"{words} # Saved 12 GB")
+    assert tag(notice) == "task:tsk_1"  # takes the place of the failures on a lock screen
+
+
+def test_who_wants_failures_hears_of_the_end_of_a_single_one() -> None:
+    broken = task(notify="failures", failures=1)
+    notice = told(broken, ended(broken))
+    assert notice is not None
+    assert notice.kind == "recovery"
 
 
 def test_a_result_is_told_once_for_its_run() -> None:
@@ -124,7 +136,40 @@ def test_a_pause_is_told_unless_the_task_is_silent() -> None:
     draft = notify.task_paused(task(), ended(task()), "10 failures in a row")
     assert draft is not None
     assert (draft.kind, draft.title) == ("health", "Backup is paused")
+    assert draft.text == "10 failures in a row"
     assert notify.task_paused(task(notify="silent"), ended(task()), "x") is None
+
+
+def test_a_notice_is_one_persons_and_says_what_it_is_about() -> None:
+    run, said, asked = ended(task()), message("Hi"), decision(run_id="run_1", task_id="tsk_1")
+    of_run = notify.run_ended(task(), run, "Done", changed=True)
+    assert of_run is not None
+    drafts = {
+        of_run: ("result", "agt_1", "tsk_1", run.id, None, None),
+        notify.request_opened(asked, "Ada"): (
+            "request", "agt_1", "tsk_1", "run_1", asked.id, None,
+        ),
+        notify.agent_message(AGENT, said): ("message", "agt_1", None, None, None, said.id),
+        notify.alert(AGENT, "Disk full", "", "run_1"): (
+            "message", "agt_1", None, "run_1", None, None,
+        ),
+        notify.agent_health(AGENT, "Its webhook fails", "410", said): (
+            "health", "agt_1", None, None, None, None,
+        ),
+        notify.target_disabled("Pixel", "it is gone"): ("health", None, None, None, None, None),
+    }  # fmt: skip
+    for draft, about in drafts.items():
+        notice = plan(draft, ANN, MONDAY_9)
+        refers = (notice.agent_id, notice.task_id, notice.run_id, notice.decision_id)
+        assert (notice.kind, *refers, notice.message_id) == about
+        assert (notice.user_id, notice.path) == ("usr_1", draft.path)
+
+
+def test_a_notice_is_new_and_not_tried_yet() -> None:
+    one, other = (plan(result(), ANN, MONDAY_9) for _ in range(2))
+    assert one.id.startswith(f"ntc_{MONDAY_9:012x}")
+    assert one.id != other.id
+    assert (one.created_at, one.attempts) == (MONDAY_9, 0)
 
 
 # quiet hours
@@ -138,7 +183,7 @@ def test_by_day_everything_goes_out_now() -> None:
 
 def test_results_wait_for_the_morning_and_requests_pass() -> None:
     held = plan(result(), QUIET, NIGHT)
-    assert (held.state, held.not_before) == ("held", MORNING)
+    assert (held.state, held.not_before, held.user_id) == ("held", MORNING, "usr_1")
     asked = plan(request(), QUIET, NIGHT)
     assert (asked.state, asked.not_before) == ("pending", NIGHT)
 
@@ -196,6 +241,13 @@ def test_a_warning_passes_quiet_hours_and_an_expiry_does_not() -> None:
     assert plan(over, QUIET, NIGHT).state == "held"
 
 
+def test_an_expiry_is_told_once_though_its_request_is_closed_and_is_no_denial() -> None:
+    asked = decision()
+    over = notify.request_expired(asked)
+    assert over.cause == f"{notify.EXPIRED}{asked.id}"
+    assert over.text == "It expired without an answer. That is no denial."
+
+
 # agents
 
 
@@ -216,6 +268,8 @@ def test_a_message_is_told_by_its_words_and_opens_its_bubble(
     assert (draft.title, draft.text) == ("Ada", shown)
     assert draft.path == f"/chats/conv_1#{said.id}"
     assert tag(plan(draft, ANN, MONDAY_9)) == "chat:/chats/conv_1"
+    whole = replace(draft, path="/chats/conv_1")  # of a chat that has no bubble for it
+    assert tag(plan(whole, ANN, MONDAY_9)) == "chat:/chats/conv_1"
 
 
 def test_an_alert_opens_its_run_or_the_activity() -> None:
@@ -225,10 +279,13 @@ def test_an_alert_opens_its_run_or_the_activity() -> None:
 
 
 def test_health_names_the_agent_or_the_target() -> None:
-    draft = notify.agent_health(AGENT, "The webhook is disabled", "410", message("x"))
-    assert (draft.kind, draft.title) == ("health", "Ada: The webhook is disabled")
+    said = message("x")
+    draft = notify.agent_health(AGENT, "The webhook is disabled", "410", said)
+    assert (draft.title, draft.text) == ("Ada: The webhook is disabled", "410")
+    assert draft.path == f"/chats/conv_1#{said.id}"
     notice = plan(notify.target_disabled("Pixel", "it is gone"), ANN, MONDAY_9)
     assert notice.title == "Pixel gets no more notifications"
+    assert notice.path == "/"
     assert tag(notice) == f"notice:{notice.id}"
 
 
@@ -261,6 +318,10 @@ def runs(*ends: tuple[str, str | None]) -> list[NightRun]:
             runs(*[(name, TIMEOUT) for name in "ABCDE"]),
             "5 runs, 5 failed (A: timeout; B: timeout; C: timeout; and 2 more)",
         ),
+        (
+            runs(*[(name, TIMEOUT) for name in "ABC"]),
+            "3 runs, 3 failed (A: timeout; B: timeout; C: timeout)",
+        ),
     ],
 )
 def test_the_night_is_summed_up_in_a_line(night: list[NightRun], text: str) -> None:
@@ -275,8 +336,9 @@ def test_the_night_also_tells_of_messages_and_news() -> None:
 
 
 def test_the_card_goes_out_at_once_and_once() -> None:
-    card = notify.morning_card(QUIET, "1 run, done", "/", MORNING, NIGHT)
+    card = notify.morning_card(QUIET, "1 run, done", "/chats/conv_1", MORNING, NIGHT)
     assert (card.kind, card.title, card.state) == ("morning", "The night", "pending")
+    assert (card.user_id, card.path) == ("usr_1", "/chats/conv_1")
     assert card.cause == f"morning:{MORNING}"
     assert card.not_before == NIGHT
 
@@ -303,7 +365,3 @@ def test_a_notice_fits_into_a_push_message_in_any_script(title: str, text: str) 
     notice = plan(draft, ANN, MONDAY_9)
     rest = 1_000  # path, ids and two buttons
     assert len(msgspec.json.encode([notice.title, notice.text])) + rest < MOST_BYTES
-
-
-def test_a_day_has_one_notice_window() -> None:
-    assert plan(result(), ANN, MONDAY_9).not_before < MONDAY_9 + DAY
