@@ -207,7 +207,7 @@ def _counted(task: Task, now: Instant, until: Instant, most: int) -> tuple[list[
 def _end_of_month(now: Instant, timezone: str) -> Instant:
     """The last millisecond of the calendar month in the zone."""
     today = local(now, timezone)
-    following = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    following = today.replace(day=1) + timedelta(days=32)
     start = datetime(following.year, following.month, 1)  # noqa: DTZ001 - a wall clock's time
     return read(start, timezone).instants[0] - 1
 
@@ -229,7 +229,7 @@ def _fires(count: int) -> str:
 def _with(
     task: Task, own_length: Instant, other: Timed, upcoming: Sequence[Instant]
 ) -> Collision | None:
-    if _is_often(other.task, upcoming):
+    if not upcoming or _is_often(other.task, upcoming[0]):
         return None
     length = max(other.length, _SHORTEST)
     together = []
@@ -247,10 +247,8 @@ def _with(
     return Collision(other.task.id, other.task.name, ours, start, end, words)
 
 
-def _is_often(task: Task, upcoming: Sequence[Instant]) -> bool:
-    if not upcoming or not _is_cron(task):
-        return not upcoming
-    return period_s(task.schedule, task.timezone, upcoming[0]) < _OFTEN_S
+def _is_often(task: Task, at: Instant) -> bool:
+    return _is_cron(task) and period_s(task.schedule, task.timezone, at) < _OFTEN_S
 
 
 def _collision_words(

@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from nod.domain.instant import HOUR, MINUTE, SECOND, Instant, parse_rfc3339, rfc3339
+from nod.domain.fires import next_fire_of
+from nod.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant, parse_rfc3339, rfc3339
 from nod.domain.limits import Limits
 from nod.domain.model import Task
 from nod.domain.schedule_preview import (
     Change,
+    Fire,
     Timed,
     change_of,
     collisions,
@@ -109,6 +111,7 @@ def test_the_next_fires_are_shown_in_utc_and_on_the_clock_of_the_zone() -> None:
         "Europe/Berlin",
         None,
     )
+    assert (found.sentence, found.notes) == ("Every day at 10:00, Berlin time.", ())
 
 
 def test_notes_tell_of_the_clock_change_and_of_the_rule_of_days() -> None:
@@ -127,19 +130,38 @@ def test_fires_keep_to_the_bounds_of_the_task() -> None:
     ]
 
 
+SPREAD = 523 * SECOND  # of 600 s, by the id of the task below
+
+
+@pytest.mark.parametrize("spread", [0, SPREAD])
+@pytest.mark.parametrize("cut", [-1, 0, 1])
+@pytest.mark.parametrize("bound", ["now", "starts_at", "ends_at"])
+def test_the_fires_that_are_shown_are_those_that_come(bound: str, cut: int, spread: int) -> None:
+    task = replace(make_task(), id="tsk_0123456789abcdef", spread_s=600 if spread else 0)
+    edge = at("2030-01-03T09:00:00Z") + spread + cut
+    times = {"now": edge - 30 * HOUR, "starts_at": None, "ends_at": edge + 30 * HOUR, bound: edge}
+    task = replace(task, starts_at=times["starts_at"], ends_at=times["ends_at"])
+    coming, after = [], times["now"]
+    while after is not None and (after := next_fire_of(task, after)) is not None:
+        coming.append(after)
+    assert [fire.at for fire in preview_of(task, times["now"] or 0, 9).fires] == coming != []
+
+
 def test_a_spread_is_in_the_fires_of_a_task_that_exists_and_a_note_for_one_to_be_made() -> None:
     task = replace(make_task(spread_s=60), id="tsk_1")
     found = preview_of(task, MONDAY_9, 1)
     late = found.fires[0].at % MINUTE // SECOND
     assert found.notes == (f"Each fire comes {late} s after its time, by the task's spread.",)
     coming = preview_of(replace(task, id=""), MONDAY_9, 1)
-    assert coming.fires[0].local.endswith("T10:00:00+01:00")
+    assert coming.fires[0] == Fire(MONDAY_9 + DAY, "2026-03-03T10:00:00+01:00")
     assert coming.notes == ("Each fire comes up to 60 s later, always the same for this task.",)
 
 
 def test_a_single_run_has_one_fire_and_a_call_none() -> None:
     once = make_task(schedule="once", run_at="2030-12-24T17:00:00Z")
-    assert [fire.at for fire in preview_of(once, MONDAY_9, 5).fires] == [once.run_at]
+    found = preview_of(replace(once, spread_s=60), MONDAY_9, 5)
+    assert ([fire.at for fire in found.fires], found.run_at) == ([once.run_at], once.run_at)
+    assert found.notes == ()
     assert preview_of(once, at("2031-01-01T00:00:00Z"), 5).fires == ()
     assert preview_of(make_task(schedule="event"), MONDAY_9, 5).fires == ()
 
@@ -181,8 +203,17 @@ def test_tasks_that_fire_all_the_time_or_never_again_are_not_named() -> None:
 def test_a_single_run_falls_together_with_one_at_the_same_time() -> None:
     once = make_task(name="Cake", schedule="once", run_at="2030-12-24T17:00:00Z")
     daily = make_task(schedule="0 18 24 12 *")
-    (found,) = collisions(once, 0, [Timed(daily, 0)], at("2030-12-24T00:00:00Z"), 5)
+    now = at("2030-12-24T00:00:00Z")
+    (found,) = collisions(once, 0, [Timed(daily, 0)], now, 5)
     assert found.sentence.startswith("24 December falls together")
+    (found,) = collisions(daily, 0, [Timed(once, 0)], now, 5)
+    assert found.sentence == '24 December falls together with "Cake", at 18:00.'
+
+
+def test_a_task_that_fires_each_half_hour_is_named() -> None:
+    task, other = make_task(schedule="0 10 * * *"), make_task(name="Mail", schedule="*/30 * * * *")
+    (found,) = collisions(task, 0, [Timed(other, 0)], at("2026-11-20T12:00:00Z"), 2)
+    assert found.sentence == '21 November and 1 more fall together with "Mail", at 10:00.'
 
 
 def test_the_last_fire_before_the_clock_changes_says_so() -> None:
@@ -225,7 +256,19 @@ def test_no_more_fires_are_counted_than_the_limit_and_the_sentence_says_so() -> 
     found = change_of(old, new, now, limits)
     assert (found.removes, found.adds, found.complete) == (50, 0, False)
     assert found.sentence == "Removes at least 50 fires this month."
+    assert change_of(new, old, now, limits).sentence == "Adds at least 50 fires this month."
     assert change_of(old, old, now, limits).sentence == "Changes no fire that was compared."
+
+
+def test_up_to_the_last_fire_that_was_counted_a_change_is_told() -> None:
+    limits, now = Limits(preview_fires=30), at("2026-11-01T00:01:30Z")
+    often = replace(make_task(schedule="* * * * *"), timezone="UTC")
+    daily = replace(make_task(schedule="0 9 * * *"), timezone="UTC")
+    # 30 fires of each are counted: 00:02 to 00:31, and all of the month.
+    assert change_of(daily, often, now, limits).sentence == "Adds at least 30 fires this month."
+    gone = change_of(often, daily, now, limits)
+    assert (gone.removes, gone.adds, gone.complete) == (30, 0, False)
+    assert change_of(daily, daily, now, limits).complete
 
 
 def test_the_end_of_the_month_is_the_zones() -> None:
