@@ -50,7 +50,7 @@ def night_before(user: User, morning: Instant) -> Instant:
     if user.quiet_from is None or not has_quiet_hours(user):
         return morning - _NIGHT
     # A day has 23 to 25 hours: what begins after the last but one is the last before the morning.
-    first = _next(user, user.quiet_from, morning - DAY - HOUR - 1)
+    first = _next(user, user.quiet_from, morning - DAY - HOUR)
     second = _next(user, user.quiet_from, first)
     return second if second < morning else first
 

@@ -67,6 +67,7 @@ def test_quiet_hours_go_over_midnight(when: str, quiet: bool) -> None:
 def test_quiet_hours_may_lie_within_a_day() -> None:
     siesta = person("13:00", "15:00")
     assert not is_quiet(siesta, at("2026-01-10T12:59:00+01:00"))
+    assert is_quiet(siesta, at("2026-01-10T13:00:00+01:00"))
     assert quiet_end(siesta, at("2026-01-10T14:00:00+01:00")) == at("2026-01-10T15:00:00+01:00")
 
 
@@ -123,6 +124,9 @@ def test_the_night_began_with_the_quiet_hours_or_twelve_hours_ago() -> None:
     morning = at("2026-03-29T07:30:00+02:00")
     assert night_before(person(morning="07:30"), morning) == at("2026-03-28T22:00:00+01:00")
     assert night_before(person(None, None, "07:30"), morning) == morning - 12 * HOUR
+    assert night_before(person("22:00", None, "07:30"), morning) == morning - 12 * HOUR
+    short = person("06:45", "07:30")  # the one of this morning, not of the day before
+    assert night_before(short, morning) == at("2026-03-29T06:45:00+02:00")
     # The clock was put back: the day before the morning had 25 hours.
     later = at("2026-10-25T07:00:00+01:00")
     assert night_before(person("07:30", "07:00"), later) == at("2026-10-24T07:30:00+02:00")
