@@ -35,9 +35,21 @@ def test_the_size_is_what_pillow_reads(
     assert picture_size(encoded(kind, size, mode, **options)) == size
 
 
-def test_fill_bytes_before_a_marker_are_passed_over() -> None:
+@pytest.mark.parametrize(
+    "between",
+    [b"\xff", b"\xff\xff", b"\xff\xfe\0\2", b"\xff\xfe\2\xbc" + b"x" * 698],
+    ids=["a fill byte", "two fill bytes", "an empty comment", "a long comment"],
+)
+def test_what_stands_before_the_frame_is_passed_over(between: bytes) -> None:
     photo = encoded("JPEG", (8, 9))
-    assert picture_size(photo[:2] + b"\xff\xff" + photo[2:]) == (8, 9)
+    assert picture_size(photo[:2] + between + photo[2:]) == (8, 9)
+
+
+def test_the_size_of_a_photo_is_known_as_soon_as_its_bytes_are_there() -> None:
+    photo = encoded("JPEG", (8, 9))
+    there = photo.index(b"\xff\xc0") + 9  # marker, length, depth, height and width
+    assert picture_size(photo[:there]) == (8, 9)
+    assert picture_size(photo[: there - 1]) is None
 
 
 @pytest.mark.parametrize(
