@@ -26,6 +26,7 @@ RULES = {
     "First Monday of the month": "0 9 * * 1#1",
     "last friday of the month at 2:30 pm": "30 14 * * 5L",
     "first and third monday of the month at 9": "0 9 * * 1#1,1#3",
+    "first and last monday of the month at 9": "0 9 * * 1#1,1L",
     "every second tuesday of the month": "0 9 * * 2#2",
     "every last friday at 16": "0 16 * * 5L",
     "fourth thursday in november": "0 9 * 11 4#4",
@@ -41,6 +42,7 @@ RULES = {
     "hourly": "0 * * * *",
     "every hour at minute 15": "15 * * * *",
     "every hour at :15": "15 * * * *",
+    "once an hour": "0 * * * *",
     "twice an hour": "*/30 * * * *",
     "once a minute": "* * * * *",
     "every 2 hours from 9 to 17": "0 9,11,13,15,17 * * *",
@@ -155,6 +157,8 @@ MOMENTS = {
     "on 24 december at 18:00": "2026-12-24 18:00",
     "the 24th of december at 18:00": "2026-12-24 18:00",
     "thursday, 24 december at 18:00": "2026-12-24 18:00",
+    "sunday 27 december": "2026-12-27 09:00",
+    "tuesday 24 november at 18:00": "2026-11-24 18:00",
     "1 march": "2027-03-01 09:00",
     "29 february": "2028-02-29 09:00",
     "dec 24th, 2027 at noon": "2027-12-24 12:00",
@@ -223,9 +227,11 @@ REFUSED = {
     "seven times a week": "can mean many",
     "7 times an hour": "do not divide an hour",
     "2 times a minute": "do not divide an hour",
-    "31 november": "no such date",
+    "31 november": "no such date (31.11.)",
+    "31 november 2030": "no such date (31.11.2030)",
     "24 december 2400": "no such date",
     "24 december 2020": "has passed",
+    "thursday 24 december 2020": "has passed",
     "today at 9": "has passed",
     "in 0 minutes": "has passed",
     "in 9999 weeks": "too far away",
@@ -275,6 +281,13 @@ def test_a_month_from_the_31st_is_the_last_day_of_a_shorter_one() -> None:
     end_of_august = parse_rfc3339("2026-08-31T10:00:00Z", "now")
     assert read_when("in 1 month", "UTC", end_of_august) == When(
         "once", parse_rfc3339("2026-09-30T10:00:00Z", "at")
+    )
+
+
+def test_the_29th_of_february_is_found_where_eight_years_lie_between() -> None:
+    now = parse_rfc3339("2096-03-01T00:00:00Z", "now")
+    assert read_when("29 february at noon", "UTC", now) == When(
+        "once", parse_rfc3339("2104-02-29T12:00:00Z", "at")
     )
 
 
