@@ -64,7 +64,7 @@ def timeline(
         steps += _arrival(run, attempts, start, taken)
         steps += _work(run, decisions, taken, end)
     if run.finished_at is not None:
-        steps.append(Step("ended", _ending(run, timezone), end, end))
+        steps.append(Step("ended", _ending(run, run.finished_at, timezone), end, end))
     return Timeline(start, end, run.finished_at is None, tuple(steps))
 
 
@@ -142,8 +142,7 @@ def _questions(
     return found
 
 
-def _ending(run: Run, timezone: str) -> str:
+def _ending(run: Run, at: Instant, timezone: str) -> str:
     """`done 09:02:30`, `failed 09:02:30: timeout`."""
     why = run.error or run.reason
-    at = time_words(run.finished_at or run.scheduled_for, timezone)
-    return f"{_ENDINGS[run.status]} {at}" + (f": {why}" if why else "")
+    return f"{_ENDINGS[run.status]} {time_words(at, timezone)}" + (f": {why}" if why else "")

@@ -81,8 +81,7 @@ def test_a_life_from_due_to_done() -> None:
         "you, 30 s",
         "working, 1 min",
     ]
-    assert found.steps[0].label.startswith("due ")
-    assert found.steps[-1].label.startswith("done ")
+    assert (found.steps[0].label, found.steps[-1].label) == ("due 09:00:00", "done 09:02:33")
 
 
 def test_a_run_under_way_is_open_and_ends_now() -> None:
@@ -116,15 +115,29 @@ def test_tries_after_it_was_taken_up_are_not_its_way() -> None:
     assert [each.kind for each in found.steps] == ["due", "unsent", "sent", "working"]
 
 
+def test_a_run_that_is_taken_up_at_once_came_all_the_same() -> None:
+    taken = run(status="running", started_at=MONDAY_9, delivered_at=MONDAY_9)
+    found = timeline(taken, [attempt(0, latency=0)], [], NOW, "UTC")
+    assert [each.label for each in found.steps[:2]] == ["due 09:00:00", "socket, 0 ms"]
+
+
 def test_a_run_fetched_by_polling_says_so() -> None:
     polled = run(status="running", delivery="polled", delivered_at=MONDAY_9 + 1000)
     polled = replace(polled, started_at=MONDAY_9 + 2000)
-    labels = [each.label for each in timeline(polled, [], [], NOW, "UTC").steps]
-    assert labels[1:4] == [
-        "waiting to be sent, 1 s",
-        "fetched by polling",
-        "waiting to be taken up, 1 s",
+    assert steps(timeline(polled, [], [], NOW, "UTC"))[1:4] == [
+        ("unsent", "waiting to be sent, 1 s", 1),
+        ("sent", "fetched by polling", 0),
+        ("untaken", "waiting to be taken up, 1 s", 1),
     ]
+
+
+def test_a_run_fetched_by_polling_says_so_also_after_tries_to_send_it() -> None:
+    polled = run(status="running", delivery="polled", delivered_at=MONDAY_9 + 1000)
+    polled = replace(polled, started_at=MONDAY_9 + 1000)
+    tries = [attempt(1000, outcome="dropped"), attempt(9000, outcome="dropped")]
+    found = timeline(polled, tries, [], NOW, "UTC")
+    sent = [each.label for each in found.steps if each.kind == "sent"]
+    assert sent == ["socket failed: dropped, 4 ms", "fetched by polling"]
 
 
 @pytest.mark.parametrize(
@@ -138,23 +151,28 @@ def test_a_run_nobody_has_been_given_waits(queued: bool, label: str) -> None:
 @pytest.mark.parametrize(
     ("status", "more", "label"),
     [
-        ("skipped", {"reason": "paused"}, "skipped 09:00:00: paused"),
-        ("failed", {"error": "timeout"}, "failed 09:00:00: timeout"),
-        ("cancelled", {}, "cancelled 09:00:00"),
+        ("skipped", {"reason": "paused"}, "skipped 09:01:00: paused"),
+        ("failed", {"error": "timeout"}, "failed 09:01:00: timeout"),
+        ("cancelled", {}, "cancelled 09:01:00"),
     ],
 )
-def test_an_end_says_why(status: Any, more: dict[str, Any], label: str) -> None:
-    ended = run(status=status, finished_at=MONDAY_9, **more)
-    found = timeline(ended, [], [], NOW, "UTC")
+def test_an_end_says_when_and_why(status: Any, more: dict[str, Any], label: str) -> None:
+    ended = run(status=status, finished_at=MONDAY_9 + MINUTE, **more)
+    assert timeline(ended, [], [], NOW, "UTC").steps[-1].label == label
+
+
+def test_a_fire_that_did_not_run_waited_for_nothing() -> None:
+    skipped = run(status="skipped", finished_at=MONDAY_9 + MINUTE)
+    found = timeline(skipped, [], [], NOW, "UTC")
     assert [each.kind for each in found.steps] == ["due", "ended"]
-    expected = label.replace("09:00:00", found.steps[0].label.removeprefix("due "))
-    assert found.steps[-1].label == expected
 
 
 def test_questions_at_the_same_time_are_one_wait() -> None:
     asked = [question(10_000, 50_000), question(20_000, 30_000), question(40_000, 60_000)]
-    waits = [each for each in timeline(DONE, [], asked, NOW, "UTC").steps if each.kind == "asking"]
-    assert [(each.seconds, each.label) for each in waits] == [(50.0, "you, 50 s")]
+    after = question(60_000, 70_000)  # asked when the last one was answered
+    found = timeline(DONE, [], [*asked, after], NOW, "UTC")
+    waits = [each for each in steps(found) if each[0] == "asking"]
+    assert waits == [("asking", "you, 1 min", 60.0)]
 
 
 MOMENTS = st.none() | st.integers(-20_000, 20_000).map(lambda ms: MONDAY_9 + ms)
