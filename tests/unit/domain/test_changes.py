@@ -69,6 +69,8 @@ def test_the_summary_names_three_sections_and_counts_the_rest() -> None:
     assert changes(OLD, OLD).summary("Friday") == "No changes since Friday"
     one = changes(OLD, OLD + "## New\n")
     assert one.summary("Friday") == "1 change since Friday: “New” added"
+    three = changes("", "# A\n# B\n# C\n")
+    assert three.summary("Friday") == ("3 changes since Friday: “A” added, “B” added, “C” added")
     many = changes("", "# A\n# B\n# C\n# D\n# E\n")
     assert many.summary("09:00") == (
         "5 changes since 09:00: “A” added, “B” added, “C” added, 2 more"
