@@ -48,9 +48,9 @@ def joined(items: Sequence[str]) -> str:
 
 
 def ordinal(number: int) -> str:
-    """`1st`, `22nd`, `13th`."""
-    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+    """A day of the month: `1st`, `22nd`, `13th`."""
+    endings = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+    return f"{number}{endings.get(number, 'th')}"
 
 
 def _weekdays(found: set[int], months: Sequence[str] | None) -> Days:
