@@ -347,10 +347,19 @@ def test_zoom_reads_its_token_signed() -> None:
     }
 
 
-def test_nobody_but_zoom_gets_a_text_signed_with_the_secret() -> None:
-    for headers in ({}, v0("x-zm", "guess", ZOOM)):
-        with pytest.raises(NotAuthenticated):
-            url_check("hmac-sha256", "s", headers, {}, ZOOM, NOW_S * SECOND, LIMITS)
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({}, "the X-Zm-Signature header is missing"),
+        ({"x-zm-signature": "v0="}, "the X-Zm-Request-Timestamp header is missing"),
+        (v0("x-zm", "guess", ZOOM), "the signature in X-Zm-Signature does not match"),
+    ],
+)
+def test_nobody_but_zoom_gets_a_text_signed_with_the_secret(
+    headers: dict[str, str], says: str
+) -> None:
+    with pytest.raises(NotAuthenticated, match=f"^{says}"):
+        url_check("hmac-sha256", "s", headers, {}, ZOOM, NOW_S * SECOND, LIMITS)
 
 
 @pytest.mark.parametrize(
