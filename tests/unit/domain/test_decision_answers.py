@@ -12,7 +12,7 @@ from nod.domain.decisions import (
     make_decision,
     next_warning,
 )
-from nod.domain.errors import Conflict, InvalidInput
+from nod.domain.errors import Conflict, Forbidden, InvalidInput
 from nod.domain.instant import HOUR, SECOND
 from nod.domain.model import Decision, DecisionKind
 
@@ -101,6 +101,7 @@ def test_a_question_is_answered_by_words() -> None:
         ("choice", Answer("approved"), "responded, dismissed"),
         ("choice", Answer("responded"), "an option, or a note"),
         ("choice", Answer("responded", option="milk"), "one of those offered: tea, coffee"),
+        ("choice", Answer("responded", option="milk"), "write anything else as note"),
         ("choice", Answer("responded", option="tea", note="hot"), "either option or note"),
         ("question", Answer("responded", note="  "), "needs a note"),
         ("question", Answer("responded", option="tea", note="x"), "kind choice"),
@@ -146,6 +147,19 @@ def test_the_first_answer_stands() -> None:
     resolved = answer(question(), Answer("approved"))
     with pytest.raises(Conflict, match="already approved"):
         answer(resolved, Answer("rejected"))
+
+
+def test_an_answer_that_can_be_taken_back_is_taken_back_before_another_is_given() -> None:
+    held = replace(question(), held_until=NOW + HOUR)
+    with pytest.raises(Conflict, match="undo that answer first"):
+        answer(held, Answer("rejected"))
+
+
+def test_what_a_call_from_outside_led_to_is_allowed_once_and_never_always() -> None:
+    asked = replace(question("permission"), allows_always=True, outside=True)
+    with pytest.raises(Forbidden, match="approve it without always_allow"):
+        answer(asked, Answer("approved", always_allow=True))
+    assert answer(asked, Answer("approved")).status == "approved"
 
 
 def test_expiring_is_not_a_denial() -> None:
