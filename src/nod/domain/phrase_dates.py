@@ -118,7 +118,7 @@ def _after(delay: Delay, minute: int | None, timezone: str, now: Instant) -> Ins
     """So long from now: days and months by the calendar, hours and minutes by the clock."""
     if minute is None and not delay.days and not delay.months:
         return now // SECOND * SECOND + delay.time
-    start = local(now, timezone).replace(tzinfo=None, microsecond=0)
+    start = local(now, timezone).replace(microsecond=0)
     day = _later(start.date(), delay)
     if minute is not None and delay.time:
         raise InvalidInput('"In 2 hours" and a time exclude each other; name one of them.')

@@ -144,8 +144,11 @@ MOMENTS = {
     "2 hours from now": "2026-11-24 13:30",
     "in 3 days": "2026-11-27 11:30",
     "in 3 days at 9": "2026-11-27 09:00",
+    "in 3 days and 2 hours": "2026-11-27 13:30",
     "in a week": "2026-12-01 11:30",
     "in 3 months": "2027-02-24 11:30",
+    "in 2077 months": "2199-12-24 11:30",
+    "in 5228 weeks and 4 days": "2127-02-08 11:30",
     "friday": "2026-11-27 09:00",
     "on tuesday at 18": "2026-11-24 18:00",
     "on tuesday at 9": "2026-12-01 09:00",
@@ -236,6 +239,8 @@ REFUSED = {
     "in 0 minutes": "has passed",
     "in 9999 weeks": "too far away",
     "in 9999 months": "too far away",
+    "in 2078 months": "too far away",
+    "in 5228 weeks and 5 days": "too far away",
     "in 2 hours at 9": "exclude each other",
     "every hour from 9 to 9:30 except monday, tuesday, wednesday, thursday, friday, saturday and"
     " sunday": "no weekday",
@@ -275,6 +280,14 @@ def test_what_is_not_understood_or_cannot_be_is_refused_with_help(text: str, say
     with pytest.raises(InvalidInput) as refused:
         read_when(text, BERLIN, NOW)
     assert says in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [("in 20 minutes", "2026-11-24T10:50:15Z"), ("in 3 days", "2026-11-27T10:30:15Z")],
+)
+def test_so_long_from_now_is_a_whole_second(text: str, at: str) -> None:
+    assert read_when(text, BERLIN, NOW + 789).run_at == parse_rfc3339(at, "at")
 
 
 def test_a_month_from_the_31st_is_the_last_day_of_a_shorter_one() -> None:
