@@ -165,3 +165,6 @@ CREATE INDEX decisions_answered ON decisions (agent_id, resolved_at, id)
 -- Retries that wait for their time.
 DROP INDEX events_release;
 CREATE INDEX events_release ON events (not_before) WHERE state = 'held' AND not_before > created_at;
+
+-- Runs that wait for their turn; all are pending.
+CREATE INDEX runs_queued ON runs (task_id) WHERE queued;

@@ -51,8 +51,7 @@ LIMIT 1
 -- First in, first out: the outbox counts, where several calls came within one millisecond. While
 -- their task is paused, what somebody wants by hand goes before the others.
 SELECT {runs} FROM runs
-WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting') AND status = 'pending'
-  AND queued
+WHERE task_id = :task_id AND queued
 ORDER BY :by_hand_first AND trigger <> 'manual', (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
 
@@ -97,8 +96,7 @@ SELECT {t.tasks},
    ORDER BY c.created_at, c.id LIMIT 1),
   EXISTS (SELECT 1 FROM context_blocks WHERE run_id = :run_id),
   EXISTS (SELECT 1 FROM decisions WHERE run_id = :run_id AND status = 'pending'),
-  EXISTS (SELECT 1 FROM runs q
-    WHERE q.task_id = t.id AND q.status IN ('pending', 'running', 'waiting') AND q.queued),
+  EXISTS (SELECT 1 FROM runs q WHERE q.task_id = t.id AND q.queued),
   EXISTS (SELECT 1 FROM agents a JOIN notify_targets n ON n.user_id = a.owner_id
     WHERE a.id = t.agent_id AND n.enabled)
 FROM tasks t WHERE t.id = :task_id
