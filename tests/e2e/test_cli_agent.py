@@ -104,8 +104,11 @@ def test_a_file_or_standard_input_becomes_the_deliverable(
         assert client.run(run_id)["summary"] == report.read_text()
         shell.run(command="nod-task-output", stdin="from a pipe", NOD_RUN_ID=run_id)
         assert client.run(run_id)["summary"] == "from a pipe"
-        size = shell.run("runs", "output", run_id, str(report), "--json")
-        assert json.loads(size.stdout) == {"run_id": run_id, "bytes": 4_009}
+        for told in (
+            shell.run("runs", "output", run_id, str(report), "--json"),
+            shell.run(str(report), "--json", command="nod-task-output", NOD_RUN_ID=run_id),
+        ):
+            assert json.loads(told.stdout) == {"run_id": run_id, "bytes": 4_009}
 
 
 def test_a_message_and_a_question_reach_the_person(shell: Shell, run_id: str) -> None:

@@ -7,12 +7,11 @@ import click
 from nod.cli.output import as_json, moment, show_fields, show_json, show_table, show_text
 from nod.cli.reading import (
     in_run,
-    mark_output_set,
     needed_run,
-    stdin_or_file,
     task_named,
     text_or_stdin,
 )
+from nod.cli.task_output import put_output
 from nod.client.client import Client
 from nod.client.types import Run, RunResult
 
@@ -107,12 +106,7 @@ def complete(run_id: str, failed: bool, summary: str | None, json_: bool) -> Non
 @as_json
 def output(run_id: str, file: str, json_: bool) -> None:
     """Makes FILE, or standard input, the full deliverable of RUN."""
-    text = stdin_or_file(file)
-    with Client() as client:
-        client.put_output(run_id, text)
-    mark_output_set(run_id)
-    if json_:
-        show_json({"run_id": run_id, "bytes": len(text.encode())})
+    put_output(run_id, file, json_=json_)
 
 
 @click.group()
