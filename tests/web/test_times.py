@@ -73,6 +73,30 @@ def test_a_time_to_come_is_told_by_how_far_away_it_is(ahead: int, words: str) ->
     assert times().when(NOW + ahead) == words
 
 
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        ("2026-11-24T22:50", "in 20 min"),
+        ("2026-11-25T04:00", "in 5 h 30 min"),
+        ("2026-11-25T05:00", "tomorrow"),
+        ("2026-11-28T14:30", "in 4 days"),
+        ("2026-11-23T14:30", "yesterday, 14:30"),
+    ],
+)
+def test_beside_a_date_stands_how_far_away_it_is(moment: str, words: str) -> None:
+    assert times().ahead(at(moment)) == words
+
+
+def test_a_time_later_today_is_today() -> None:
+    assert times(now=at("2026-11-24T01:00")).ahead(at("2026-11-24T22:00")) == "today"
+
+
+def test_a_date_with_its_time_is_shown_by_the_clock_of_any_zone() -> None:
+    fire = at("2026-11-24T23:30")
+    assert times().on(fire) == "Tue 24 Nov, 23:30"
+    assert times().there("Asia/Tokyo").on(fire) == "Wed 25 Nov, 08:30"
+
+
 def test_a_time_further_away_is_told_by_day_and_time() -> None:
     assert times().at(at("2026-11-25T09:00")) == "tomorrow, 09:00"
     assert times().at(at("2026-11-27T14:30")).replace("Fri, ", "Fri ") == "Fri 27 Nov, 14:30"

@@ -4,7 +4,7 @@
 `<time datetime>` and on hover. All of it is Babel's (CLDR) but for the words today and tomorrow.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from babel import Locale
@@ -63,6 +63,21 @@ class Times:
         if 0 < ahead < _SOON:
             return f"in {duration_words(ahead // MINUTE * 60)}"
         return self.at(at)
+
+    def ahead(self, at: Instant) -> str:
+        """How far away a time to come is: `in 2 h 51 min`, `today`, `tomorrow`, `in 4 days`."""
+        days = self._days_off(at)
+        if at - self.now < _SOON or days < 0:
+            return self.when(at)
+        return ("today", "tomorrow")[days] if days < 2 else f"in {days} days"
+
+    def on(self, at: Instant) -> str:
+        """The date and the time of a day, however near: `Fri 27 Nov, 14:30`."""
+        return f"{self.date(at)}, {self.clock(at)}"
+
+    def there(self, zone: str) -> "Times":
+        """The same as the clocks of another zone show it."""
+        return replace(self, zone=zone)
 
     def at(self, at: Instant) -> str:
         """Day and time: `today, 09:00`, `tomorrow, 09:00`, `Fri 27 Nov, 14:30`."""

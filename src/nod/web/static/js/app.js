@@ -7,5 +7,6 @@ import "./forms.js";
 import "./toast.js";
 import "./chat.js";
 import "./theme.js";
+import "./editor.js";
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js");
