@@ -28,6 +28,7 @@ PAGES = (
     Shown("task-edit", "/tasks/{task_id}/edit"),
     Shown("event-task", "/tasks/{event_task_id}"),
     Shown("event-task-edit", "/tasks/{event_task_id}/edit"),
+    Shown("event-task-trigger", "/tasks/{event_task_id}/trigger"),
     Shown("requests", "/requests"),
     Shown("request", "/requests/{decision_id}"),
     Shown("activity", "/activity"),

@@ -4,9 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from nod.actions.owned import owned_task
+from nod.domain.errors import InvalidInput
 from nod.domain.instant import Instant
 from nod.domain.model import Agent, Run, Task, User
-from nod.domain.schedule_preview import SchedulePreview, preview_of, sentence
+from nod.domain.schedule_preview import SchedulePreview, description, preview_of, zone_words
 from nod.domain.strip import Cell, strip
 from nod.domain.task_fields import has_fire
 from nod.store.store import Tx
@@ -16,8 +17,8 @@ _NEXT_FIRES = 5
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """One task in the list. `words` is its schedule, `last` its newest run that ended with a
-    result or failed."""
+    """One task in the list. `words` is its schedule, with the zone where that is not the person's;
+    `last` its newest run that ended with a result or failed."""
 
     task: Task
     agent: Agent
@@ -33,21 +34,29 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True)
 class TaskBoard:
-    """All tasks by what they do next: fire by themselves, wait for a call, or rest."""
+    """All tasks by what starts them: the clock, the next one first, or a call; and those that have
+    no fire left. A paused one keeps its place: it is where one looks for it to set it going."""
 
-    coming: tuple[TaskLine, ...]
+    timed: tuple[TaskLine, ...]
     called: tuple[TaskLine, ...]
-    resting: tuple[TaskLine, ...]
+    finished: tuple[TaskLine, ...]
     agents: tuple[Agent, ...]
+
+    def waiting(self, agent_id: str) -> int:
+        """How many of the agent's newest runs wait to be taken up."""
+        lines = [*self.timed, *self.called, *self.finished]
+        cells = [each for line in lines if line.agent.id == agent_id for each in line.cells]
+        return sum(each.state == "pending" for each in cells)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStory:
     """One task with its next fires and a page of its entries; `earlier` is the last of them when
-    there are older ones."""
+    there are older ones. `trouble` says why there is no preview."""
 
     line: TaskLine
-    preview: SchedulePreview
+    preview: SchedulePreview | None
+    trouble: str
     runs: tuple[Run, ...]
     earlier: str | None
 
@@ -64,11 +73,12 @@ async def board(tx: Tx, user: User, agent_id: str | None = None) -> TaskBoard:
         for task in await tx.tasks.of_user(user.id)
         if agent_id is None or task.agent_id == agent_id
     ]
-    coming = [each for each in lines if each.task.enabled and each.task.trigger_type != "event"]
+    going = [each for each in lines if not each.finished]
+    timed = [each for each in going if each.task.trigger_type != "event"]
     return TaskBoard(
-        tuple(sorted(coming, key=_fires_at)),
-        tuple(each for each in lines if each.task.enabled and each.task.trigger_type == "event"),
-        tuple(each for each in lines if not each.task.enabled),
+        tuple(sorted(timed, key=_fires_at)),
+        tuple(each for each in going if each.task.trigger_type == "event"),
+        tuple(each for each in lines if each.finished),
         tuple(each for each in agents if each.kind == "interactive"),
     )
 
@@ -90,17 +100,29 @@ async def story(tx: Tx, user: User, task_id: str, before: str | None, size: int)
         found = await tx.runs.of_task(task_id, size + 1)
     else:
         found = await tx.runs.of_task(task_id, size + 1, (last.scheduled_for, last.id))
-    return TaskStory(
-        line,
-        preview_of(line.task, tx.now, _NEXT_FIRES),
-        tuple(found[:size]),
-        found[size - 1].id if len(found) > size else None,
-    )
+    preview, trouble = _preview(line.task, tx.now)
+    earlier = found[size - 1].id if len(found) > size else None
+    return TaskStory(line, preview, trouble, tuple(found[:size]), earlier)
+
+
+def _preview(task: Task, now: Instant) -> tuple[SchedulePreview | None, str]:
+    try:
+        return preview_of(task, now, _NEXT_FIRES), ""
+    except InvalidInput as error:  # a zone that the zone data no longer has
+        return None, error.detail
 
 
 def _line(task: Task, agent: Agent, runs: list[Run], user: User) -> TaskLine:
     last = next((each for each in runs if each.status in ("completed", "failed")), None)
-    return TaskLine(task, agent, sentence(task), strip(runs, user.timezone), last)
+    return TaskLine(task, agent, _words(task, user), strip(runs, user.timezone), last)
+
+
+def _words(task: Task, user: User) -> str:
+    away = task.trigger_type != "event" and task.timezone != user.timezone
+    try:
+        return description(task) + (f", {zone_words(task.timezone)}" if away else "")
+    except InvalidInput:  # a zone that the zone data no longer has
+        return f"Once, in {task.timezone}"
 
 
 def _fires_at(line: TaskLine) -> tuple[bool, Instant, str]:

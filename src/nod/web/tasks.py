@@ -1,29 +1,95 @@
 """Tasks: the list with switches, and the page of one with its next fires and its history."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from nod.actions import tasks
+from nod.actions.calls import recent_calls
 from nod.actions.owned import owned_task
-from nod.actions.task_board import TaskLine, board, story, task_line
-from nod.domain.model import Run, Task
+from nod.actions.task_board import TaskBoard, TaskLine, board, story, task_line
+from nod.domain.model import Agent, Run, Task
 from nod.domain.strip import outcome_words
 from nod.engine.fire import run_now
 from nod.store.store import Tx
+from nod.web.markdown import headline
+from nod.web.services import SERVICES
 from nod.web.start import typed
+from nod.web.task_form import as_typed, choices_said
+from nod.web.triggers import trigger_values
 from nod.web.view import Viewer
 
 _HISTORY = 30
+_PAGE = 40  # tasks that the list shows at first, and again with each "more"
+_MOST = 10_000
+_OUTCOME_CHARS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """An agent with tasks that cannot be reached now."""
+
+    agent: Agent
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The part of the list that is shown, under its headings; `left` more are `more` away."""
+
+    groups: tuple[tuple[str, tuple[TaskLine, ...]], ...]
+    left: int
+    address: str
+    more: str
 
 
 @get("/tasks")
 async def overview(
-    viewer: NamedDependency[Viewer], agent: FromQuery[str | None] = None
+    viewer: NamedDependency[Viewer],
+    agent: FromQuery[str | None] = None,
+    most: FromQuery[int] = _PAGE,
 ) -> Response[bytes]:
-    """All tasks, what comes next first; of one agent where it is named."""
+    """The first `most` tasks, what comes next first; of one agent where it is named."""
     found = await viewer.nod.store.read(lambda tx: board(tx, viewer.user, agent))
-    return await viewer.page("tasks/list.html", board=found, agent_id=agent)
+    return await viewer.page(
+        "tasks/list.html",
+        board=found,
+        shown=_shown(found, agent, min(max(most, 1), _MOST)),
+        away=list(_away(viewer, found)),
+        agent_id=agent,
+        services=SERVICES,
+    )
+
+
+def _shown(found: TaskBoard, agent: str | None, most: int) -> Shown:
+    groups, left = [], most
+    for title, lines in (
+        ("At their time", found.timed),
+        ("When something calls", found.called),
+        ("Finished", found.finished),
+    ):
+        groups.append((title, lines[:left]))
+        left -= len(lines[:left])
+    whole = len(found.timed) + len(found.called) + len(found.finished)
+    base = f"/tasks?agent={agent}&most=" if agent else "/tasks?most="
+    return Shown(tuple(groups), max(0, whole - most), f"{base}{most}", f"{base}{most + _PAGE}")
+
+
+def _away(viewer: Viewer, found: TaskBoard) -> Iterator[Away]:
+    going = [each for each in (*found.timed, *found.called) if each.task.enabled]
+    for agent in found.agents:
+        if any(each.agent.id == agent.id for each in going) and not _is_reached(viewer, agent):
+            yield Away(agent, found.waiting(agent.id))
+
+
+def _is_reached(viewer: Viewer, agent: Agent) -> bool:
+    """Whether what comes due goes out now: to a connection or to its webhook."""
+    webhook = agent.webhook_url is not None and agent.webhook_disabled is None
+    return webhook or viewer.nod.sockets.newest(agent.id) is not None
 
 
 @get("/tasks/{task_id:str}")
@@ -33,11 +99,38 @@ async def one(
     before: FromQuery[str | None] = None,
 ) -> Response[bytes]:
     """One task. `before` names the entry below which its history goes on."""
-    found = await viewer.nod.store.read(
-        lambda tx: story(tx, viewer.user, task_id, before, _HISTORY)
+
+    async def look(tx: Tx) -> dict[str, Any]:
+        found = await story(tx, viewer.user, task_id, before, _HISTORY)
+        task, agent = found.line.task, found.line.agent
+        is_event = task.trigger_type == "event"
+        recent = await recent_calls(tx, agent, task_id) if is_event else []
+        return {"story": found, "line": found.line, **trigger_values(viewer, task, recent)}
+
+    values = await viewer.nod.store.read(look)
+    task, agent = values["line"].task, values["line"].agent
+    is_event = task.trigger_type == "event"
+    return await viewer.page(
+        "tasks/page.html",
+        **values,
+        before=before,
+        is_connected=viewer.nod.sockets.newest(agent.id) is not None,
+        waits="" if _is_reached(viewer, agent) else _waits(agent),
+        choices=choices_said(as_typed(task), viewer.nod.limits, called=is_event),
+        reason_chars=viewer.nod.limits.description_chars,
+        outcome=_outcome,
     )
-    values = {"story": found, "line": found.line, "task": found.line.task, "before": before}
-    return await viewer.page("tasks/page.html", outcome_words=outcome_words, **values)
+
+
+def _waits(agent: Agent) -> str:
+    return f"{agent.name} is not connected. What comes due waits for it."
+
+
+def _outcome(run: Run) -> str:
+    """How a run went, in a line: how long it took and what it brought, or why not."""
+    words = outcome_words(run)
+    brought = headline(run.summary or "", _OUTCOME_CHARS) if run.status == "completed" else ""
+    return " · ".join(each for each in (words[:1].upper() + words[1:], brought) if each)
 
 
 @post("/tasks/{task_id:str}/switch", status_code=200)
@@ -56,13 +149,13 @@ async def switch(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Res
     line = await viewer.nod.store.write(turn)
     if viewer.part is None:
         return viewer.go("/tasks")
-    return viewer.fragment("tasks/line.html", line=line)
+    return viewer.fragment("tasks/line.html", line=line, services=SERVICES)
 
 
 @post("/tasks/{task_id:str}/pause", status_code=200)
 async def pause(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
     """Let its fires pass, each recorded with the reason."""
-    reason = (await typed(viewer.request, "reason"))["reason"]
+    reason = (await typed(viewer.request, "reason"))["reason"].strip()
 
     async def stop(tx: Tx) -> Task:
         _, agent = await owned_task(tx, viewer.user, task_id)
@@ -84,13 +177,13 @@ async def resume(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Res
 
 @post("/tasks/{task_id:str}/run", status_code=200)
 async def run(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
-    """Make a run now; it waits for one that is under way."""
+    """Make a run now, and show it; it waits for one that is under way."""
 
     async def make(tx: Tx) -> Run:
         task, _ = await owned_task(tx, viewer.user, task_id)
         return await run_now(tx, task)
 
-    return viewer.go(f"/tasks/{(await viewer.nod.store.write(make)).task_id}")
+    return viewer.go(f"/runs/{(await viewer.nod.store.write(make)).id}")
 
 
 @post("/tasks/{task_id:str}/duplicate", status_code=200)

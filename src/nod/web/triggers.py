@@ -1,6 +1,7 @@
 """The trigger of an event task: its address, who may call it, what called it, and a test."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -14,23 +15,46 @@ from nod.domain.errors import Conflict, InvalidInput, NodError
 from nod.domain.model import Agent, Task
 from nod.domain.task_fields import TaskFields
 from nod.store.store import Tx
-from nod.web.start import typed
+from nod.web.services import SERVICES
+from nod.web.start import at_fault, said, typed
 from nod.web.view import Viewer
 
 _EXAMPLE = '{"test": true}'
+_LABELS = {
+    "verify": "Calls come from",
+    "verify_secret": "Secret",
+    "payload": "Test event (JSON)",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was typed into the form `at`, and how it went."""
+    """What was typed into the form `at`, and how it went. `wrong` is the field at fault."""
 
     at: str = ""
-    text: str = ""
+    values: dict[str, str] = field(default_factory=lambda: dict.fromkeys(_LABELS, ""))
     error: str = ""
+    wrong: str = ""
     done: str = ""
+    run_id: str = ""
 
 
 _NOTHING = Said()
+_Step = Callable[[Tx, Agent], Awaitable[Said]]
+
+
+def trigger_values(
+    viewer: Viewer, task: Task, recent: Sequence[calls.RecentCall], told: Said = _NOTHING
+) -> dict[str, Any]:
+    """What the part of the page about the trigger shows."""
+    return {
+        "task": task,
+        "recent": recent,
+        "said": told,
+        "example": _EXAMPLE,
+        "services": SERVICES,
+        "url": f"{viewer.nod.settings.public_url.rstrip('/')}/api/webhooks/{task.trigger_id}",
+    }
 
 
 @get("/tasks/{task_id:str}/trigger")
@@ -41,80 +65,75 @@ async def trigger(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Re
 
 @post("/tasks/{task_id:str}/trigger/verify", status_code=200)
 async def verify(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
-    """Say how callers prove themselves. An empty secret leaves the one that is kept."""
-    given = await typed(viewer.request, "verify", "secret")
+    """Say how callers prove themselves. Without a secret the same way keeps the one it has."""
+    given = await typed(viewer.request, "verify", "verify_secret")
+    wanted = {name: value for name, value in given.items() if value}
 
-    async def change(tx: Tx) -> None:
-        _, agent = await owned_task(tx, viewer.user, task_id)
-        wanted: dict[str, Any] = {"verify": given["verify"]}
-        if given["secret"] or given["verify"] == "none":
-            wanted["verify_secret"] = given["secret"] or None
+    async def change(tx: Tx, agent: Agent) -> Said:
         try:
             fields = msgspec.convert(wanted, TaskFields)
         except msgspec.ValidationError as error:
-            raise InvalidInput("choose one of the services in the list") from error
+            raise InvalidInput("is one of those in the list", field="verify") from error
         await tasks.update(tx, viewer.nod.vault, agent, task_id, fields)
+        return Said(done="Saved.")
 
-    return await _done(viewer, task_id, change, Said("verify", given["verify"], done="Saved."))
+    # A secret is never sent back.
+    shown = {**_NOTHING.values, "verify": given["verify"]}
+    return await _done(viewer, task_id, change, Said("verify", shown))
 
 
 @post("/tasks/{task_id:str}/trigger/rotate", status_code=200)
 async def rotate(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
     """Give it a new address; the old one stops at once."""
 
-    async def change(tx: Tx) -> None:
-        _, agent = await owned_task(tx, viewer.user, task_id)
+    async def change(tx: Tx, agent: Agent) -> Said:
         await tasks.rotate_trigger(tx, agent, task_id)
+        return Said(done="This is the new address. The old one has stopped.")
 
-    done = Said("rotate", done="This is the new address. The old one has stopped.")
-    return await _done(viewer, task_id, change, done)
+    return await _done(viewer, task_id, change, Said("rotate"))
 
 
 @post("/tasks/{task_id:str}/trigger/test", status_code=200)
 async def test(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
     """Call it as from outside, with what is in the form."""
     text = (await typed(viewer.request, "payload"))["payload"] or _EXAMPLE
+    shown = {**_NOTHING.values, "payload": text}
 
-    async def call(tx: Tx) -> None:
-        _, agent = await owned_task(tx, viewer.user, task_id)
+    async def call(tx: Tx, agent: Agent) -> Said:
         try:
             payload = msgspec.json.decode(text)
         except msgspec.DecodeError as error:
-            raise InvalidInput(f"the test event is not JSON: {error}") from error
-        await calls.send_test(tx, agent, task_id, payload, None)
+            raise InvalidInput(f"is not JSON: {error}", field="payload") from error
+        made = await calls.send_test(tx, agent, task_id, payload, None)
+        return Said("test", shown, done="Sent.", run_id=made.run_id)
 
-    return await _done(viewer, task_id, call, Said("test", text, done="Sent. It made a run."))
+    return await _done(viewer, task_id, call, Said("test", shown))
 
 
-async def _done(viewer: Viewer, task_id: str, change: Any, said: Said) -> Response[bytes]:
+async def _done(viewer: Viewer, task_id: str, step: _Step, given: Said) -> Response[bytes]:
+    async def take(tx: Tx) -> Said:
+        _, agent = await owned_task(tx, viewer.user, task_id)
+        return await step(tx, agent)
+
     try:
-        await viewer.nod.store.write(change)
+        told = await viewer.nod.store.write(take)
     except NodError as error:
-        await viewer.nod.store.read(lambda tx: owned_task(tx, viewer.user, task_id))
-        return await _answer(viewer, task_id, Said(said.at, said.text, str(error)))
-    return await _answer(viewer, task_id, said)
+        told = replace(given, error=said(error, _LABELS), wrong=at_fault(error))
+    return await _answer(viewer, task_id, told)
 
 
-async def _answer(viewer: Viewer, task_id: str, said: Said) -> Response[bytes]:
-    async def look(tx: Tx) -> tuple[Task, Agent, list[calls.RecentCall]]:
+async def _answer(viewer: Viewer, task_id: str, told: Said) -> Response[bytes]:
+    async def look(tx: Tx) -> dict[str, Any]:
         task, agent = await owned_task(tx, viewer.user, task_id)
         if task.trigger_type != "event":
             raise Conflict("this task runs at its time; only one that waits for calls has these")
-        return task, agent, await calls.recent_calls(tx, agent, task_id)
+        return trigger_values(viewer, task, await calls.recent_calls(tx, agent, task_id), told)
 
-    task, agent, recent = await viewer.nod.store.read(look)
-    values = {
-        "task": task,
-        "agent": agent,
-        "recent": recent,
-        "said": said,
-        "example": _EXAMPLE,
-        "url": f"{viewer.nod.settings.public_url.rstrip('/')}/api/webhooks/{task.trigger_id}",
-    }
+    values = await viewer.nod.store.read(look)
     if viewer.part is not None:
         return viewer.fragment("tasks/trigger.html", **values)
     made = await viewer.page("tasks/trigger_page.html", **values)
-    made.status_code = 400 if said.error else 200
+    made.status_code = 400 if told.error else 200
     return made
 
 

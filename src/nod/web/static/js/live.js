@@ -3,8 +3,14 @@
 // shows and what a reload shows is the same, also after the connection was lost: then the server
 // says "resync", and everything live on the page is asked for.
 
-// What one is typing, and what one has unfolded, stays as it is when its element is asked for anew.
+// What one has typed or chosen, and what one has unfolded, stays as it is when its element is asked
+// for anew.
+const isTouched = (node) =>
+  node.tagName === "SELECT"
+    ? [...node.options].some((each) => each.selected !== each.defaultSelected)
+    : ["INPUT", "TEXTAREA"].includes(node.tagName) && (node.value !== node.defaultValue || node.checked !== node.defaultChecked);
 Idiomorph.defaults.ignoreActiveValue = true;
+Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !isTouched(node);
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
 
 const HIDDEN_MS = 20_000; // a page in the background lets go of its stream after that
