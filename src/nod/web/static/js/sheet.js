@@ -14,8 +14,9 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     const within = link.closest("#sheet");
     if (!within) opener = link;
-    history[within ? "replaceState" : "pushState"]({ sheet: link.href }, "", link.href);
-    show(link.href);
+    const address = link.getAttribute("href"); // of a link in a picture, href is an object
+    history[within ? "replaceState" : "pushState"]({ sheet: address }, "", address);
+    show(address);
   } else if (event.target.closest("[data-close-sheet]")) {
     event.preventDefault();
     dismiss(event.target.closest("[data-close-sheet]").dataset.closeSheet);
