@@ -50,7 +50,7 @@ def _candidates(parts: Parts, today: date) -> list[date]:
     kinds = [bool(parts.dates), parts.ahead is not None, bool(parts.days)]
     if parts.dates and parts.weekdays and not parts.ahead and not parts.days:
         return _with_weekday(parts, today)
-    if sum([*kinds, bool(parts.weekdays)]) > 1 or len(parts.dates) > 1:
+    if sum([*kinds, bool(parts.weekdays)]) > 1 or max(len(parts.dates), len(parts.weekdays)) > 1:
         raise InvalidInput(
             'That names two days; name one, as in "tomorrow at 9" or "on 24 december at 18:00".'
         )

@@ -220,6 +220,8 @@ REFUSED = {
     "every friday the 13th": "cron takes either",
     "friday the 13th": "names two days",
     "tomorrow on friday": "names two days",
+    "tuesday at 9 wednesday": "names two days",
+    "next tuesday next wednesday": "names two days",
     "on 24 december and 26 december": "names two days",
     "tomorrow at 9 and 17": "one time",
     "friday 24 december": "24 December 2026 is a Thursday",
