@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 from nod.domain.sections import Section, sections
 
 
+def shown(text: str) -> list[list[str]]:
+    return [[line.text for line in each.lines] for each in sections(text)]
+
+
 def titles(text: str) -> list[tuple[str, ...]]:
     return [each.path for each in sections(text)]
 
@@ -27,9 +31,13 @@ def test_each_heading_begins_a_section_inside_the_one_above() -> None:
         ("News", "Far"),
         ("Weather",),
     ]
-    shown = [[line.text for line in each.lines] for each in sections(text)]
-    assert shown == [["Hello"], ["# News", "One"], ["## Local", "Two"], ["## Far"], shown[4]]
-    assert shown[4] == ["# Weather", "Sun"]
+    assert shown(text) == [
+        ["Hello"],
+        ["# News", "One"],
+        ["## Local", "Two"],
+        ["## Far"],
+        ["# Weather", "Sun"],
+    ]
 
 
 def test_a_text_without_headings_is_one_section_and_an_empty_one_is_none() -> None:
@@ -54,6 +62,7 @@ def test_a_heading_is_shown_without_marks() -> None:
         ("# Report 2026-11-23", "# Report 2026-11-24"),
         ("# Nov 3rd at 09:00", "# Dec 4th at 10:30"),
         ("# Status 1.12.2026", "# Status 2.12.2026"),
+        ("# Status", "# Status 2026-12-02"),
     ],
 )
 def test_a_heading_that_differs_by_its_date_is_the_same(one: str, other: str) -> None:
@@ -80,8 +89,12 @@ def test_layout_and_the_numbers_of_links_are_not_compared() -> None:
     assert compared(one) == compared(other) == ["See [this] and that."]
 
 
+def test_a_list_is_shown_as_deep_as_it_was_written() -> None:
+    assert shown("- outer\n  - inner  \n") == [["- outer", "  - inner"]]
+
+
 def test_all_kinds_of_line_ends_are_read() -> None:
-    assert titles("# A\r\nx\r# B\ny") == [("A",), ("B",)]
+    assert shown("# A\r\nx\ry\n# B\r\nz") == [["# A", "x", "y"], ["# B", "z"]]
 
 
 @pytest.mark.parametrize("part", ["[", "[](", "[a][", "_", "*", "#\n", "> ", "1 ", "][", "`"])
