@@ -22,6 +22,7 @@ def encoded(kind: str, size: tuple[int, int], mode: str = "RGB", **options: obje
     [
         ("PNG", "RGB", {}),
         ("GIF", "P", {}),
+        ("GIF", "P", {"comment": b"89a"}),
         ("JPEG", "RGB", {}),
         ("JPEG", "L", {"progressive": True, "comment": b"x" * 70, "exif": b"Exif\0\0" + bytes(90)}),
         ("WEBP", "RGB", {}),
@@ -33,6 +34,16 @@ def test_the_size_is_what_pillow_reads(
     kind: str, mode: str, options: dict[str, object], size: tuple[int, int]
 ) -> None:
     assert picture_size(encoded(kind, size, mode, **options)) == size
+
+
+def png(width: int, chunk: bytes = b"IHDR") -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + bytes(4) + chunk + width.to_bytes(4, "big") + b"\0\0\0\5"
+
+
+def test_a_size_that_no_screen_shows_is_none() -> None:
+    assert picture_size(png(100_000)) == (100_000, 5)
+    assert picture_size(png(100_001)) is None
+    assert picture_size(png(2**24 + 5)) is None
 
 
 @pytest.mark.parametrize(
@@ -57,11 +68,12 @@ def test_the_size_of_a_photo_is_known_as_soon_as_its_bytes_are_there() -> None:
     [
         b"",
         b"\x89PNG\r\n\x1a\npixels",
-        b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + bytes(8),
-        b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + b"\xff" * 8,
+        png(0),
+        png(5, b"CgBI"),
         b"GIF89a",
         b"RIFF....WEBPVP9 " + bytes(20),
         b"RIFF....WEBPVP8 ",
+        b"RIFF....WAVEVP8X" + bytes(20),
         b"\xff\xd8\xff",
         b"\xff\xd8\xff\xe0\0\0" + bytes(20),
         b"\xff\xd8" + b"\xff" * 50,
