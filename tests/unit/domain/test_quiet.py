@@ -120,6 +120,13 @@ def test_the_morning_comes_once_a_day() -> None:
     assert morning_after(someone, first) == at("2026-03-29T07:30:00+02:00")
 
 
+def test_the_morning_comes_on_the_date_that_the_clock_goes_back_to() -> None:
+    # At a minute past midnight the clock went back to 23:01 of the day before.
+    someone = person(None, None, "23:30", zone="America/St_Johns")
+    second = at("2006-10-29T03:00:00Z")
+    assert morning_after(someone, at("2006-10-29T02:30:30Z")) == second
+
+
 def test_the_night_began_with_the_quiet_hours_or_twelve_hours_ago() -> None:
     morning = at("2026-03-29T07:30:00+02:00")
     assert night_before(person(morning="07:30"), morning) == at("2026-03-28T22:00:00+01:00")
