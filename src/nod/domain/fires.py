@@ -96,6 +96,7 @@ def _due(
 
 
 def _plan(task: Task, fires: list[Instant], now: Instant, limits: Limits) -> Sequence[PlannedFire]:
+    # A fire on time, as nearly all are, runs by any policy: no window needs to be worked out.
     if len(fires) == 1 and now - fires[0] <= limits.on_time_s * SECOND:
         return (PlannedFire(fires[0], None),)
     window = catch_up_window_s(task, fires[-1], limits)

@@ -69,6 +69,7 @@ def at(text: str) -> Instant:
         ("*/15 * * 12 1-5", "Every 15 minutes on weekdays in December"),
         ("*/15 * * 12 *", "Every 15 minutes in December"),
         ("0,30 9 * * *", "Every day at 09:00 and 09:30"),
+        ("0 9 */2 * *", "At 09:00 on every second day of the month"),
         ("0 0 * * */2", "At 00:00 on every second day of week"),
     ],
 )
