@@ -14,12 +14,13 @@ from nod.store.statements import load_statements
 
 _STORE = files("nod.store")
 _STATEMENTS = load_statements(_STORE / "sql", "sqlite", fragments())
-# What is asked at each fire, delivery, call or completion.
+# What is asked at each fire, delivery, call or completion, or of the longest histories.
 _HOT = (
     "active_runs",
     "agents_to_attempt",
     "causes_over",
     "completed_before",
+    "count_between",
     "count_triggered",
     "due_attempts",
     "due_for_polling",
@@ -32,6 +33,7 @@ _HOT = (
     "fired",
     "keep_refused_calls",
     "last_refused_call",
+    "lengths_of_user",
     "next_attempt_at",
     "next_deadline",
     "next_expiry",
@@ -46,6 +48,8 @@ _HOT = (
     "reader",
     "run_end",
     "rule_for",
+    "runs_across",
+    "runs_between",
     "runs_of_task",
     "session_by_token",
     "settle_run",
@@ -130,3 +134,19 @@ def test_every_verb_of_a_repository_is_used_outside_the_store() -> None:
             if not re.search(rf"\.{noun}\.{verb}\(|self\.{verb}\(", source)
         ]
     assert unused == []
+
+
+@pytest.mark.parametrize("name", ["count_between", "runs_between", "runs_across"])
+def test_a_span_of_an_agenda_is_found_by_the_time_of_its_entries(
+    schema: sqlite3.Connection, name: str
+) -> None:
+    plan = "\n".join(_plan(schema, name))
+    assert re.search(
+        r"runs_by_task \(task_id=\? AND scheduled_for>\? AND scheduled_for<\?", plan
+    ), plan
+
+
+def test_what_reaches_into_an_agenda_is_found_by_what_it_is(schema: sqlite3.Connection) -> None:
+    plan = "\n".join(_plan(schema, "runs_across"))
+    assert "runs_active (task_id=? AND scheduled_for<?)" in plan, plan
+    assert "runs_long (task_id=? AND finished_at>?)" in plan, plan

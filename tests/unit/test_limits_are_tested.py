@@ -122,6 +122,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "diff_lines": ("unit/domain/test_changes.py", "diff_lines=8"),
     "strip_runs": ("api/test_results.py", "NOD_LIMIT_STRIP_RUNS"),
     "unread_messages": ("unit/actions/test_home_actions.py", "unread_messages="),
+    "agenda_fires": ("unit/domain/test_agenda.py", "agenda_fires=23"),
     "undo_max_s": ("unit/actions/test_held_answers.py", "undo_max_s"),
     "setup_link_s": ("unit/actions/test_setup_actions.py", "test_a_setup_link_works_for_a_day"),
     "session_unused_s": (SESSIONS, "test_a_browser_unused_for_thirty_days_is_signed_out"),

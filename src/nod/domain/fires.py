@@ -1,12 +1,13 @@
 """When a task fires: its schedule, bounds and spread together. Pure; time is an argument."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Task
 from nod.domain.policy import PlannedFire, default_catch_up_window_s, plan_fires
+from nod.domain.schedule import fires as times_of
 from nod.domain.schedule import newest_fires, next_fire, period_s, spread_offset_s
 from nod.domain.useful_until import useful_until_at
 from nod.domain.words import clock_words
@@ -41,6 +42,19 @@ def next_fire_of(task: Task, after: Instant) -> Instant | None:
     if fire is None or (task.ends_at is not None and fire + offset > task.ends_at):
         return None
     return fire + offset
+
+
+def fires_after(task: Task, after: Instant) -> Iterator[Instant]:
+    """All fires of the task strictly after an instant, within its bounds, ascending."""
+    if task.trigger_type != "scheduled":
+        at = next_fire_of(task, after)
+        yield from () if at is None else (at,)
+        return
+    offset = spread_offset_s(task.id, task.spread_s) * SECOND if task.id else 0
+    since = after if task.starts_at is None else max(after, task.starts_at - 1)
+    until = (1 << 62) if task.ends_at is None else task.ends_at - offset
+    for fire in times_of(task.schedule, task.timezone, since - offset, until):
+        yield fire + offset
 
 
 def due_fires(task: Task, now: Instant, limits: Limits) -> Due:

@@ -110,6 +110,7 @@ class Limits:
     )
     preview_fires: int = _limit(5_000, "fires of a month counted when a schedule is edited")
     preview_tasks: int = _limit(200, "other tasks of the agent a new schedule is compared with")
+    agenda_fires: int = _limit(50, "entries of a task on one day that an agenda lists one by one")
     undo_max_s: int = _limit(60, "highest undo_s of an answer")
     setup_link_s: int = _limit(DAY, "life of the link that makes the first account")
     session_unused_s: int = _limit(30 * DAY, "after which a browser that is not used is signed out")

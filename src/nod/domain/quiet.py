@@ -7,10 +7,9 @@ hours end at each, and the morning comes at the first.
 
 from datetime import datetime, time, timedelta
 
-from nod.domain.errors import InvalidInput
 from nod.domain.instant import DAY, HOUR, Instant
 from nod.domain.model import User
-from nod.domain.zones import check_timezone, local, read
+from nod.domain.zones import known_timezone, local, read
 
 # What counts as the night of a person who has a morning and no quiet hours.
 _NIGHT = 12 * HOUR
@@ -23,7 +22,7 @@ def has_quiet_hours(user: User) -> bool:
 
 def is_quiet(user: User, at: Instant) -> bool:
     """Whether the person wants to hear nothing at that moment."""
-    wall = local(at, _zone(user))
+    wall = local(at, known_timezone(user.timezone))
     return _inside(user, wall.hour * 60 + wall.minute)
 
 
@@ -55,14 +54,6 @@ def night_before(user: User, morning: Instant) -> Instant:
     return second if second < morning else first
 
 
-def _zone(user: User) -> str:
-    """The person's zone, or UTC for one that the zone data no longer has."""
-    try:
-        return check_timezone(user.timezone)
-    except InvalidInput:
-        return "UTC"
-
-
 def _inside(user: User, minute: int) -> bool:
     start, end = user.quiet_from, user.quiet_until
     if start is None or end is None:
@@ -74,7 +65,7 @@ def _inside(user: User, minute: int) -> bool:
 
 def _next(user: User, minute: int, after: Instant) -> Instant:
     """The first moment after `after` at which the person's clock shows that minute."""
-    zone = _zone(user)
+    zone = known_timezone(user.timezone)
     today = local(after, zone).date()
     shown = time(minute // 60, minute % 60)
     days = (today + timedelta(days=each) for each in range(-1, 3))

@@ -2,17 +2,17 @@
 together with, and what the edit of a task changes. Pure: values in, a value out."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
 from nod.domain.fire_remarks import fire_remarks
-from nod.domain.fires import next_fire_of
+from nod.domain.fires import fires_after, next_fire_of
 from nod.domain.instant import MINUTE, SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Task
-from nod.domain.schedule import fires, period_s, spread_offset_s
+from nod.domain.schedule import period_s, spread_offset_s
 from nod.domain.words import describe, notes
 from nod.domain.zones import local, read
 
@@ -82,7 +82,7 @@ class Timed:
 
 def preview_of(task: Task, now: Instant, count: int) -> SchedulePreview:
     """The task's schedule in words, and its next `count` fires. A task to be made has no id."""
-    upcoming = tuple(islice(_following(task, now), count))
+    upcoming = tuple(islice(fires_after(task, now), count))
     remarks = notes(task.schedule, task.timezone, upcoming) if _is_cron(task) else ()
     if _is_cron(task) and task.spread_s:
         remarks = (*remarks, _spread_note(task))
@@ -120,7 +120,7 @@ def collisions(
     task: Task, own_length: Instant, others: Sequence[Timed], now: Instant, count: int
 ) -> tuple[Collision, ...]:
     """Which of the task's next `count` fires fall together with runs of the other tasks."""
-    upcoming = list(islice(_following(task, now), count))
+    upcoming = list(islice(fires_after(task, now), count))
     found = (_with(task, own_length, other, upcoming) for other in others)
     return tuple(each for each in found if each is not None)
 
@@ -185,22 +185,9 @@ def _shown(at: Instant, timezone: str) -> str:
     return local(at, timezone).isoformat(timespec="seconds")
 
 
-def _following(task: Task, after: Instant) -> Iterator[Instant]:
-    """The task's fires after an instant, within its bounds."""
-    if not _is_cron(task):
-        at = next_fire_of(task, after)
-        yield from () if at is None else (at,)
-        return
-    offset = _offset(task)
-    since = after if task.starts_at is None else max(after, task.starts_at - 1)
-    until = (1 << 62) if task.ends_at is None else task.ends_at - offset
-    for fire in fires(task.schedule, task.timezone, since - offset, until):
-        yield fire + offset
-
-
 def _counted(task: Task, now: Instant, until: Instant, most: int) -> tuple[list[Instant], bool]:
     """The fires up to `until`, at most so many, and whether these are all."""
-    found = list(islice(takewhile(lambda at: at <= until, _following(task, now)), most + 1))
+    found = list(islice(takewhile(lambda at: at <= until, fires_after(task, now)), most + 1))
     return found[:most], len(found) <= most
 
 

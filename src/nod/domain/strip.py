@@ -58,7 +58,7 @@ def outcome_words(run: Run) -> str:
         return f"done{_took(run)}"
     if state in _UNDER_WAY:
         return _UNDER_WAY[state]
-    why = run.error or run.reason
+    why = (run.error or run.reason or "").removeprefix("agent:").strip()
     return f"{state}: {why}" if why else state
 
 

@@ -46,6 +46,14 @@ def check_timezone(name: str) -> str:
     )
 
 
+def known_timezone(name: str) -> str:
+    """The name, or UTC for a zone that the zone data no longer has."""
+    try:
+        return check_timezone(name)
+    except InvalidInput:
+        return "UTC"
+
+
 @lru_cache(maxsize=1024)
 def _zone(timezone: str) -> ZoneInfo:
     return ZoneInfo(check_timezone(timezone))
@@ -119,6 +127,18 @@ def midnight(ordinal: int, timezone: str) -> tuple[Instant, Instant]:
     """
     first, second = _by_fold(datetime.combine(date.fromordinal(ordinal), time()), timezone)
     return min(first, second), max(first, second)
+
+
+def start_of_day(day: date, timezone: str) -> Instant:
+    """When the day begins there: from then on no earlier date is shown.
+
+    Each day ends where the next one begins. It has 23, 24 or 25 hours, rarely another length, and
+    none where the date was left out (Apia, 2011-12-30).
+    """
+    instants = read(datetime.combine(day, time()), timezone).instants
+    # Of two midnights the first one counts, unless the clock was put back over it.
+    goes_back = local(instants[-1] - 1, timezone).date() < day
+    return instants[-1] if goes_back else instants[0]
 
 
 @dataclass(frozen=True, slots=True)

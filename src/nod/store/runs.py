@@ -1,10 +1,12 @@
 """Runs in the store, with their scratchpads, payloads and deliverables."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import NamedTuple
 
-from nod.domain.instant import Instant
+from nod.domain.agenda import RunCount
+from nod.domain.instant import DAY, Instant
 from nod.domain.model import ContextBlock, Decision, Payload, Run, RunDelivery, Task
 from nod.domain.states import RunStatus
 from nod.store.port import Connection
@@ -92,6 +94,44 @@ class Runs:
         """How long the last runs of the task took that completed, in milliseconds."""
         found = await self._db.all("run_lengths", task_id=task_id, limit=limit)
         return [each[0] for each in found]
+
+    async def between(
+        self, user_id: str, agent_id: str | None, since: Instant, until: Instant, each: int
+    ) -> list[Run]:
+        """What was due from `since` up to `until` of the person's tasks, or of those of one agent:
+        `each` entries of every task, those that did not complete first."""
+        found = await self._db.all(
+            "runs_between",
+            user_id=user_id,
+            agent_id=agent_id,
+            since=since,
+            until=until,
+            each=each,
+        )
+        return [Run(*row) for row in found]
+
+    async def count_between(
+        self, user_id: str, agent_id: str | None, since: Instant, until: Instant
+    ) -> list[RunCount]:
+        """How many there are of them, by task and status."""
+        found = await self._db.all(
+            "count_between", user_id=user_id, agent_id=agent_id, since=since, until=until
+        )
+        return [RunCount(*row) for row in found]
+
+    async def across(self, user_id: str, agent_id: str | None, at: Instant) -> list[Run]:
+        """Their entries that were due before `at` and not over then."""
+        found = await self._db.all(
+            "runs_across", user_id=user_id, agent_id=agent_id, at=at, day_before=at - DAY
+        )
+        return [Run(*row) for row in found]
+
+    async def lengths_of_user(self, user_id: str, each: int) -> dict[str, list[Instant]]:
+        """`lengths` of every task of the person that has a fire to come."""
+        lengths: defaultdict[str, list[Instant]] = defaultdict(list)
+        for task_id, length in await self._db.all("lengths_of_user", user_id=user_id, each=each):
+            lengths[task_id].append(length)
+        return dict(lengths)
 
     async def active(self, task_id: str) -> list[Run]:
         """Pending, running and waiting runs of a task, the oldest first."""

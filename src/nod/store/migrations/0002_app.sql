@@ -168,3 +168,8 @@ CREATE INDEX events_release ON events (not_before) WHERE state = 'held' AND not_
 
 -- Runs that wait for their turn; all are pending.
 CREATE INDEX runs_queued ON runs (task_id) WHERE queued;
+
+-- Entries that reach over more than a day, of which there are few: what an agenda of a day finds
+-- of the days before.
+CREATE INDEX runs_long ON runs (task_id, finished_at)
+  WHERE finished_at - scheduled_for > 86400000;

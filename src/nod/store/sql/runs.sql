@@ -188,6 +188,59 @@ WHERE r.agent_id = :agent_id AND r.finished_at IS NOT NULL
 ORDER BY r.finished_at DESC, r.id DESC
 LIMIT :limit
 
+-- name: runs_between
+-- Of each task of a person, or of one of their agents, what was due in a span; removed tasks count.
+-- Those that did not complete come first, so that the limit leaves out ordinary ones.
+SELECT {r.runs} FROM agents a
+JOIN tasks t ON t.agent_id = a.id
+JOIN runs r ON r.id IN (
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
+  ORDER BY n.status = 'completed', n.scheduled_for, n.id LIMIT :each)
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+  AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+
+-- name: count_between
+-- All that was due in a span, by task and status, with the first and the last of them.
+SELECT r.task_id, r.status, count(*), min(r.scheduled_for), max(r.scheduled_for)
+FROM agents a
+JOIN tasks t ON t.agent_id = a.id
+JOIN runs r ON r.task_id = t.id AND r.scheduled_for >= :since AND r.scheduled_for < :until
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+  AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+GROUP BY r.task_id, r.status
+
+-- name: runs_across
+-- What was due before a moment and not over at it: under way, or ended later. What took more than
+-- a day has an index of its own, so nobody looks back further than that.
+SELECT {r.runs} FROM agents a
+JOIN tasks t ON t.agent_id = a.id
+JOIN runs r ON r.id IN (
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.status IN ('pending', 'running', 'waiting')
+    AND n.scheduled_for < :at
+  UNION
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.scheduled_for >= :day_before AND n.scheduled_for < :at
+    AND n.finished_at > :at AND (n.status <> 'skipped' OR n.missed_until > :at)
+  UNION
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.finished_at - n.scheduled_for > 86400000
+    AND n.finished_at > :at AND n.scheduled_for < :at
+    AND (n.status <> 'skipped' OR n.missed_until > :at))
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+  AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+
+-- name: lengths_of_user
+-- How long the newest runs took that completed, of each task that has a fire to come.
+SELECT r.task_id, r.finished_at - r.started_at FROM agents a
+JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL AND t.next_fire_at IS NOT NULL
+JOIN runs r ON r.id IN (
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.status = 'completed' AND n.started_at IS NOT NULL
+  ORDER BY n.scheduled_for DESC, n.id DESC LIMIT :each)
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+
 -- name: put_output
 INSERT INTO run_outputs (run_id, text, updated_at) VALUES (:run_id, :text, :now)
 ON CONFLICT (run_id) DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at
