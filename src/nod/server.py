@@ -15,7 +15,7 @@ from litestar.di import Provide
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from nod.api import agent, docs, health, hooks, user
+from nod.api import agent, docs, feed, health, hooks, user
 from nod.api.auth import provide_nod
 from nod.api.problems import handlers
 from nod.api.socket import PATH, STATE_KEY, AgentSockets, Message, Receive, Send
@@ -42,6 +42,7 @@ class Doors:
                 *agent.routes(nod.limits),
                 *hooks.routes,
                 *health.routes,
+                *feed.routes,
                 *user.routes(nod.limits),
                 *pages.routes(nod.limits),
             ],

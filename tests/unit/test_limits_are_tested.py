@@ -24,6 +24,7 @@ TASKS = "api/test_agent_tasks.py"
 NOTIFICATIONS = "api/test_notifications.py"
 PICTURES = "unit/test_pictures.py"
 IN_CHAT = "web/test_pictures_in_chat.py"
+AGENDA = "api/test_agenda_api.py"
 NOTIFIER = "engine/test_notifier.py"
 
 # The limit, the file, and what in the file is about it: the limit's own name, or a test's.
@@ -122,7 +123,11 @@ TESTED: dict[str, tuple[str, str]] = {
     "diff_lines": ("unit/domain/test_changes.py", "diff_lines=8"),
     "strip_runs": ("api/test_results.py", "NOD_LIMIT_STRIP_RUNS"),
     "unread_messages": ("unit/actions/test_home_actions.py", "unread_messages="),
+    "agenda_days": (AGENDA, "test_a_span_of_42_days_is_shown_and_not_one_more"),
     "agenda_fires": ("unit/domain/test_agenda.py", "agenda_fires=23"),
+    "feed_events": (AGENDA, "NOD_LIMIT_FEED_EVENTS"),
+    "feed_past_s": (AGENDA, "NOD_LIMIT_FEED_PAST_S"),
+    "feed_future_s": (AGENDA, "NOD_LIMIT_FEED_FUTURE_S"),
     "undo_max_s": ("unit/actions/test_held_answers.py", "undo_max_s"),
     "setup_link_s": ("unit/actions/test_setup_actions.py", "test_a_setup_link_works_for_a_day"),
     "session_unused_s": (SESSIONS, "test_a_browser_unused_for_thirty_days_is_signed_out"),

@@ -28,7 +28,7 @@ class ProfileFields(msgspec.Struct, frozen=True):
 
 async def update_profile(tx: Tx, user: User, given: ProfileFields) -> User:
     """Change the fields given. Raises InvalidInput."""
-    after = changed(await _present(tx, user), given, tx.limits)
+    after = changed(await present(tx, user), given, tx.limits)
     await tx.people.update_user(after)
     tx.effects.fact("user_updated", user_id=after.id)
     return after
@@ -53,17 +53,18 @@ async def change_password(tx: Tx, user: User, password_hash: str) -> User:
     All their API tokens and sessions end. Raises Conflict when the password has been changed since
     it was checked.
     """
-    before = await _present(tx, user)
+    before = await present(tx, user)
     if before.password_hash != user.password_hash:
         raise Conflict("the password has just been changed by somebody else; look at it again")
     await tx.people.update_user(replace(before, password_hash=password_hash))
     await tx.people.clear_login_attempts(before.email)
     await sign_out_everywhere(tx, before)
     tx.effects.fact("password_changed", user_id=before.id)
-    return await _present(tx, user)
+    return await present(tx, user)
 
 
-async def _present(tx: Tx, user: User) -> User:
+async def present(tx: Tx, user: User) -> User:
+    """The account as it is now. Raises NotAuthenticated where it is gone."""
     found = await tx.people.user(user.id)
     if found is None:
         raise NotAuthenticated("this account is gone; log in with another")

@@ -58,6 +58,7 @@ def make_config(**given: Any) -> OpenAPIConfig:
         tags=[
             Tag(name="Agent: tasks", description="What an agent does with its tasks and runs."),
             Tag(name="Triggers", description="Calls from anywhere that fire event tasks."),
+            Tag(name="Agenda", description="What was and what will be, also as a calendar."),
             Tag(name="Operation", description="For whoever runs the server."),
         ],
         components=Components(

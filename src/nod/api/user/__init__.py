@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 
 from nod.api.auth import current_user
 from nod.api.user.accounts import Login, Me
+from nod.api.user.agenda import AgendaCalls
 from nod.api.user.agents import Agents
 from nod.api.user.chat import ActivityLog, Conversations, Images
 from nod.api.user.decisions import Decisions
@@ -24,6 +25,7 @@ _SMALL = [
     Me,
     Agents,
     Home,
+    AgendaCalls,
     Images,
     ActivityLog,
     Decisions,
