@@ -34,5 +34,8 @@ PAGES = (
     Shown("activity", "/activity"),
     Shown("more", "/more"),
     Shown("settings", "/settings"),
+    Shown("agenda", "/agenda"),
+    Shown("agenda-week", "/agenda?view=week"),
+    Shown("agenda-month", "/agenda?view=month"),
     Shown("problem", "/chats/none"),
 )

@@ -3,7 +3,6 @@
 import base64
 import io
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,14 +13,16 @@ from nod.actions.agents import Credentials
 from nod.actions.chat import MessageFields, UserMessageFields
 from nod.actions.decisions import DecisionFields, ProposalFields
 from nod.domain.decisions import Answer
-from nod.domain.instant import MINUTE, SECOND
+from nod.domain.instant import DAY, MINUTE, SECOND
 from nod.domain.model import Run, Task, User, new_id
 from nod.domain.runs import make_run
+from nod.domain.schedule import fires
 from nod.engine.fire import run_now
 from nod.engine.settle import complete, put_output
 from nod.store.people import Seen
 from nod.store.store import Tx
 from support.inprocess import InProcess
+from support.sample_agenda import fill_agenda
 
 _BRIEFING = """# Three pull requests wait for you
 
@@ -67,7 +68,7 @@ def _picture() -> str:
 async def furnish(nod: InProcess) -> dict[str, str]:
     """Fill an empty Nod. The ids by the names that the addresses of pages give them."""
     ada = await nod.add_agent("Ada")
-    await nod.add_agent("Harbour")
+    await fill_agenda(nod, await nod.add_agent("Harbour"))
     briefing = await nod.add_task(ada, "0 7 * * 1-5", name="Morning briefing")
     backup = await nod.add_task(ada, "30 2 * * *", name="Check the backups")
     push = await nod.add_task(ada, "event", name="Review a push")
@@ -98,13 +99,9 @@ async def furnish(nod: InProcess) -> dict[str, str]:
 
 
 def _history(task: Task, now: int) -> list[Run]:
-    """A run of each of the last 28 days, most of them well."""
-    midnight = datetime.fromtimestamp(now / 1000, UTC).replace(hour=7, minute=0, second=0)
-    found = []
-    for days in range(28, 0, -1):
-        due = int((midnight - timedelta(days=days)).timestamp()) * SECOND
-        found.append(_past(task, due, days))
-    return found
+    """A run of each fire of the last 28 days, most of them well."""
+    due = list(fires(task.schedule, task.timezone, now - 28 * DAY, now))
+    return [_past(task, at, place) for place, at in zip(range(len(due), 0, -1), due, strict=True)]
 
 
 def _past(task: Task, due: int, days: int) -> Run:

@@ -10,6 +10,7 @@ from nod.domain.limits import Limits
 from nod.web import (
     act,
     activity,
+    agenda,
     agent_settings,
     agents,
     assets,
@@ -59,6 +60,7 @@ def routes(limits: Limits) -> list[ControllerRouterHandler]:
             *activity.routes,
             *more.routes,
             *settings.routes,
+            *agenda.routes,
             *task_editor.routes,
             *triggers.routes,
             *tasks.routes,

@@ -8,5 +8,6 @@ import "./toast.js";
 import "./chat.js";
 import "./theme.js";
 import "./editor.js";
+import "./agenda.js";
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js");
