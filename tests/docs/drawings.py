@@ -23,6 +23,7 @@ from nod.domain.states import (
     Transition,
     mermaid,
 )
+from nod.mcp.server import TOOLS
 from nod.server import Doors
 from nod.telemetry.metrics import Metrics
 
@@ -50,6 +51,9 @@ def drawings(data_dir: Path) -> dict[str, str]:
         ),
         "webhook-headers": _table(
             ("Header", "Meaning"), ([f"`{f.name}`", _meaning(f)] for f in WEBHOOK_HEADERS)
+        ),
+        "mcp-tools": _table(
+            ("Tool", "What it does"), ([f"`{t.name}`", _first_line(t.description)] for t in TOOLS)
         ),
         "metrics": _table(("Name", "Kind", "Labels", "Meaning"), _metrics()),
     }

@@ -61,9 +61,16 @@ def _domain_errors() -> tuple[type[Exception], ...]:
 
 def needs_server(error: ModuleNotFoundError) -> Failure:
     """What to say where a package of the server is missing. Re-raises what is a fault of ours."""
+    return Failure(_missing(error, "the server's packages", "server"))
+
+
+def needs_mcp(error: ModuleNotFoundError) -> Misuse:
+    """The same for the packages of `nod mcp`."""
+    return Misuse(_missing(error, "the packages of the Model Context Protocol", "mcp"))
+
+
+def _missing(error: ModuleNotFoundError, what: str, extra: str) -> str:
     missing = error.name or ""
     if missing.partition(".")[0] in ("", "nod"):
         raise error
-    return Failure(
-        f"this needs the server's packages ({missing} is missing): pip install 'nod-tasks[server]'"
-    )
+    return f"this needs {what} ({missing} is missing): pip install 'nod-tasks[{extra}]'"
