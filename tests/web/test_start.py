@@ -1,9 +1,12 @@
 """The first account, signing in and out, and adding an agent, over real HTTP."""
 
 import asyncio
+import json
 import re
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -230,11 +233,39 @@ async def test_a_new_agents_secret_is_shown_once_with_how_to_connect_it(
         secret = _shown(made.text, "secret")
         assert secret.startswith("nod_")
         assert _shown(made.text, "webhook-secret").startswith("whsec_")
-        for words in ("nod work", "curl", "Python", "Node", "Webhook", server.url):
+        for words in ("nod work", "curl", "Python", "Node", "Webhook", "MCP", server.url):
             assert words in made.text
         agent_id = _shown(made.text, "agent-id")
         for path in ("/", "/agents/new", f"/agents/{agent_id}/connection"):
             assert secret not in (await page.get(path)).text
+
+
+@pytest.mark.parametrize("kind", ["interactive", "approval_only"])
+async def test_what_the_page_shows_for_mcp_can_be_given_as_it_stands(
+    server: RunningServer, kind: str
+) -> None:
+    async with owner(server) as page:
+        made = (await page.post("/agents/new", data={"name": "Ada", "kind": kind})).text
+    credentials = {
+        "NOD_API_URL": server.url,
+        "NOD_AGENT_ID": _shown(made, "agent-id"),
+        "NOD_SECRET": _shown(made, "secret"),
+    }
+    assert json.loads(_block(made, "way-mcp"))["mcpServers"]["nod"] == {
+        "command": "nod",
+        "args": ["mcp"],
+        "env": credentials,
+    }
+    variables = [word for name, value in credentials.items() for word in ("-e", f"{name}={value}")]
+    words = ["claude", "mcp", "add", "nod", *variables, "--", "nod", "mcp"]
+    assert shlex.split(_block(made, "way-mcp-claude").replace("\\\n", "")) == words
+
+
+def _block(html: str, name: str) -> str:
+    """What the button beside a block of code copies."""
+    found = re.search(rf'<pre class="block" id="{name}"[^>]*>(.*?)</pre>', html, re.DOTALL)
+    assert found is not None
+    return unescape(found[1])
 
 
 async def test_an_agent_without_a_name_is_asked_for_again(server: RunningServer) -> None:
