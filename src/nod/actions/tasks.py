@@ -84,7 +84,7 @@ async def _rescheduled(tx: Tx, before: Task, after: Task) -> None:
     if before.fired_until > tx.now and after.next_fire_at != before.next_fire_at:
         await tx.runs.forget_ahead(after.id, tx.now)
     await tx.tasks.update(after)
-    await release(tx, after.id)
+    await release(tx, after)
 
 
 async def pause(tx: Tx, agent: Agent, task_id: str, reason: str) -> Task:

@@ -61,10 +61,11 @@ async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None)
     await _settle_event(tx, ended, via)
     if around.shown_in is not None and ended.status in ("completed", "failed"):
         await tx.chat.put_bubble(around.shown_in, ended, ended.summary or "", tx.now)
-    if around.task.deleted_at is None:
-        await _tell_task(tx, around.task, ended, told=around.has_reader)
+    task = around.task
+    if task.deleted_at is None:
+        task = await _tell_task(tx, task, ended, told=around.has_reader)
     if around.has_queue:
-        await release(tx, ended.task_id)
+        await release(tx, task)
     tx.effects.fact(
         "run_ended",
         run_id=ended.id,
@@ -91,12 +92,11 @@ async def cancel_all(tx: Tx, runs: Sequence[Run], reason: str) -> None:
         await cancel(tx, run, reason)
 
 
-async def release(tx: Tx, task_id: str) -> None:
+async def release(tx: Tx, task: Task) -> None:
     """Let the task's queued runs go whose turn has come: the oldest, or all where they may
     overlap."""
-    task = await tx.tasks.get(task_id)
-    while task is not None:
-        queued = await tx.runs.next_queued(task_id, by_hand_first=is_paused(task))
+    while True:
+        queued = await tx.runs.next_queued(task.id, by_hand_first=is_paused(task))
         if queued is None or await holds(tx, task, queued) is not None:
             return
         if queued.useful_until is not None and queued.useful_until <= tx.now:
@@ -140,17 +140,19 @@ async def _settle_event(tx: Tx, run: Run, via: Channel | None) -> None:
         await tx.events.settle_run(run.id, "acknowledged", via, tx.now, None)
 
 
-async def _tell_task(tx: Tx, task: Task, run: Run, *, told: bool) -> None:
-    """`told`: the person has somewhere to be notified."""
+async def _tell_task(tx: Tx, task: Task, run: Run, *, told: bool) -> Task:
+    """The task as it goes on. `told`: the person has somewhere to be notified."""
     if run.status == "failed":
         retried = await _retry(tx, task, run)
-        await _failed(tx, task, run, retried)
+        after = await _failed(tx, task, run, retried)
         await notify.run_ended(tx, task, run, retried=retried, told=told)
-    elif run.status == "completed":
+        return after
+    if run.status == "completed":
         await _succeeded(tx, task, run)
         await notify.run_ended(tx, task, run, retried=False, told=told)
     else:
         await _set_outcome(tx, task, run.status, task.failures)
+    return task
 
 
 async def _set_outcome(tx: Tx, task: Task, status: RunStatus, failures: int) -> None:
@@ -185,23 +187,24 @@ async def _retry(tx: Tx, task: Task, run: Run) -> bool:
     return True
 
 
-async def _failed(tx: Tx, task: Task, run: Run, retried: bool) -> None:
+async def _failed(tx: Tx, task: Task, run: Run, retried: bool) -> Task:
     """Count the failure; tell the person once, and pause the task that goes on failing."""
     if retried:
         await _set_outcome(tx, task, "failed", task.failures)
-        return
+        return task
     failures = task.failures + 1
     await _set_outcome(tx, task, "failed", failures)
     if failures >= task.pause_after_failures and task.enabled:
         reason = f"{failures} failures in a row, the last: {run.error}"
-        await tx.tasks.set_paused(
-            replace(task, enabled=False, pause_reason=reason, failures=failures), tx.now
-        )
+        paused = replace(task, enabled=False, pause_reason=reason, failures=failures)
+        await tx.tasks.set_paused(paused, tx.now)
         await _notice(tx, task, run, "task_paused", f"{task.name} is paused", reason)
         await notify.task_paused(tx, task, run, reason)
-    elif failures == tx.limits.tell_after_failures:
+        return paused
+    if failures == tx.limits.tell_after_failures:
         text = f"{failures} failures in a row, the last: {run.error}"
         await _notice(tx, task, run, "task_failing", f"{task.name} keeps failing", text)
+    return task
 
 
 async def _succeeded(tx: Tx, task: Task, run: Run) -> None:

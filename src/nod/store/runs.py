@@ -16,6 +16,7 @@ _FIXED = {
     "task_id", "agent_id", "trigger", "attempt", "retry_of", "scheduled_for", "missed_until",
     "created_at", "useful_until", "timeout_s",
 }  # fmt: skip
+_TASK = len(fields(Task))
 _MOVED = tuple(each.name for each in fields(Run) if each.name not in _FIXED)
 
 
@@ -26,6 +27,13 @@ class Delivered(NamedTuple):
     at: Instant
     last_deadline_at: Instant
     id: str
+
+
+class DueRetry(NamedTuple):
+    """A retry whose time has come, and its task."""
+
+    task: Task
+    run: Run
 
 
 class RunEnd(NamedTuple):
@@ -146,9 +154,10 @@ class Runs:
         found = await self._db.one("next_queued_run", task_id=task_id, by_hand_first=by_hand_first)
         return None if found is None else Run(*found)
 
-    async def due_retries(self, now: Instant, limit: int) -> list[Run]:
+    async def due_retries(self, now: Instant, limit: int) -> list[DueRetry]:
         """Retries whose time has come, the longest due first."""
-        return [Run(*each) for each in await self._db.all("due_retries", now=now, limit=limit)]
+        found = await self._db.all("due_retries", now=now, limit=limit)
+        return [DueRetry(Task(*each[:_TASK]), Run(*each[_TASK:])) for each in found]
 
     async def next_retry_at(self) -> Instant | None:
         """When the time of the next retry comes."""

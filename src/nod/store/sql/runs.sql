@@ -57,7 +57,8 @@ LIMIT 1
 
 -- name: due_retries
 -- Retries whose time has come, and that have not got a place in the queue yet.
-SELECT {r.runs} FROM events e JOIN runs r ON r.id = e.run_id
+SELECT {t.tasks}, {r.runs} FROM events e
+JOIN runs r ON r.id = e.run_id JOIN tasks t ON t.id = r.task_id
 WHERE e.state = 'held' AND e.not_before > e.created_at AND e.not_before <= :now
 ORDER BY e.not_before
 LIMIT :limit
