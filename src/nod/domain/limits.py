@@ -108,6 +108,8 @@ class Limits:
     unread_messages: int = _limit(
         100, "unread messages of a conversation, or undelivered tasks of an agent, that are counted"
     )
+    search_words: int = _limit(12, "words of a search that are looked for; more are left out")
+    search_tasks: int = _limit(10_000, "newest tasks of a person whose names are searched")
     preview_fires: int = _limit(5_000, "fires of a month counted when a schedule is edited")
     preview_tasks: int = _limit(200, "other tasks of the agent a new schedule is compared with")
     agenda_days: int = _limit(42, "days of one agenda")

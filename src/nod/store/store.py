@@ -19,6 +19,7 @@ from nod.store.people import People
 from nod.store.port import Connection, Database
 from nod.store.rules import Rules
 from nod.store.runs import Runs
+from nod.store.search import Search
 from nod.store.sessions import Sessions
 from nod.store.tasks import Tasks
 
@@ -38,6 +39,7 @@ class Tx:
         "people",
         "rules",
         "runs",
+        "search",
         "sessions",
         "tasks",
     )
@@ -53,6 +55,7 @@ class Tx:
         self.chat = Chat(connection)
         self.notify = Notify(connection)
         self.rules = Rules(connection)
+        self.search = Search(connection)
         self.sessions = Sessions(connection)
 
 

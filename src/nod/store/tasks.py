@@ -34,6 +34,14 @@ class Advance(NamedTuple):
     seen: Instant
 
 
+class TaskName(NamedTuple):
+    """What a task is called."""
+
+    id: str
+    agent_id: str
+    name: str
+
+
 class TriggerCall(NamedTuple):
     """What an earlier call with the same key made."""
 
@@ -102,6 +110,11 @@ class Tasks:
     async def of_user(self, user_id: str) -> list[Task]:
         """The tasks of all the person's agents, the oldest first."""
         return [Task(*each) for each in await self._db.all("tasks_of_user", user_id=user_id)]
+
+    async def names_of(self, agent_id: str, limit: int) -> list[TaskName]:
+        """What the agent's tasks are called, the newest first."""
+        found = await self._db.all("task_names", agent_id=agent_id, limit=limit)
+        return [TaskName(*each) for each in found]
 
     async def with_fires(self, agent_id: str, limit: int) -> list[Task]:
         """The agent's tasks that will fire by themselves, the soonest first."""

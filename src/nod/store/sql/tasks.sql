@@ -30,6 +30,13 @@ SELECT {t.tasks} FROM agents a JOIN tasks t ON t.agent_id = a.id AND t.deleted_a
 WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
 ORDER BY t.created_at, t.id
 
+-- name: task_names
+-- The newest tasks of an agent.
+SELECT id, agent_id, name FROM tasks
+WHERE agent_id = :agent_id AND deleted_at IS NULL
+ORDER BY created_at DESC, id DESC
+LIMIT :limit
+
 -- name: tasks_with_fires
 SELECT {tasks} FROM tasks
 WHERE agent_id = :agent_id AND deleted_at IS NULL AND enabled AND next_fire_at IS NOT NULL
