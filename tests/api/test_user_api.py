@@ -325,7 +325,8 @@ async def test_a_run_that_no_call_started_has_no_payload(house: Household) -> No
 async def test_deliveries_are_listed_shown_and_sent_again(house: Household) -> None:
     ids = await furnish(house.nod, house.ann)
     ann = house.ann.http
-    ((listed,),) = await pages(ann, "/api/deliveries", agent_id=ids["agent_id"], limit=1)
+    query = {"agent_id": ids["agent_id"], "channel": "webhook"}
+    ((listed,),) = await pages(ann, "/api/deliveries", **query, limit=1)
     assert (await ann.get(f"/api/deliveries/{ids['delivery_id']}")).json() == listed
     (conversation,) = (await ann.get("/api/conversations")).json()
     replayed = await ann.post(f"/api/deliveries/{ids['delivery_id']}/replay")

@@ -33,7 +33,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 # A picture of one pixel.
 GIF = b"GIF89a\1\0\1\0\x80\0\0" + bytes(6) + b",\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 FILES = {("POST", "/api/conversations/{conversation_id}/images"): GIF}
-QUERIES = {"/api/tasks/{agent_id}/{task_id}/why": {"at": "2026-03-02T09:00:00Z"}}
+QUERIES = {
+    "/api/tasks/{agent_id}/{task_id}/why": {"at": "2026-03-02T09:00:00Z"},
+    "/api/search": {"q": "report"},
+}
 # Everybody's own call, without a token.
 OPEN = {("POST", "/api/auth/login")}
 # Answered, but in a state where the call is refused: the delivery of `furnish` is not settled, its
@@ -122,20 +125,24 @@ async def test_a_task_is_not_reached_through_ones_own_agent(
 @pytest.mark.parametrize("path", LISTS)
 async def test_lists_hold_ones_own_things_only(house: Household, path: str) -> None:
     ids = await furnish(house.nod, house.ann)
-    foreign = await house.eve.http.get(path)
+    query = QUERIES.get(path, {})
+    foreign = await house.eve.http.get(path, params=query)
     assert foreign.status_code == 200
     for each in (*ids.values(), house.ann.user.id):
         assert each not in foreign.text
-    own = await house.ann.http.get(path)
+    own = await house.ann.http.get(path, params=query)
     assert own.json() != foreign.json()
 
 
-@pytest.mark.parametrize("path", ["/api/activity", "/api/deliveries"])
+@pytest.mark.parametrize(
+    "path", ["/api/activity", "/api/deliveries", "/api/deliveries/waiting", "/api/search"]
+)
 async def test_asking_for_somebody_elses_agent_finds_none(house: Household, path: str) -> None:
     ids = await furnish(house.nod, house.ann)
-    answer = await house.eve.http.get(path, params={"agent_id": ids["agent_id"]})
+    query = {**QUERIES.get(path, {}), "agent_id": ids["agent_id"]}
+    answer = await house.eve.http.get(path, params=query)
     assert answer.status_code == 404
-    own = await house.ann.http.get(path, params={"agent_id": ids["agent_id"]})
+    own = await house.ann.http.get(path, params=query)
     assert len(own.json()) > 0
 
 
@@ -144,7 +151,7 @@ async def test_deliveries_of_somebody_elses_event_are_not_listed(house: Househol
     query = {"event_id": ids["event_id"]}
     assert (await house.eve.http.get("/api/deliveries", params=query)).json() == []
     own = await house.ann.http.get("/api/deliveries", params=query)
-    assert [each["id"] for each in own.json()] == [ids["delivery_id"]]
+    assert ids["delivery_id"] in [each["id"] for each in own.json()]
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)

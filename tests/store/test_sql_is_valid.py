@@ -22,18 +22,22 @@ _HOT = (
     "completed_before",
     "count_between",
     "count_triggered",
+    "deliveries_of_agent",
     "due_attempts",
     "due_for_polling",
     "due_retries",
     "due_tasks",
     "ended_after",
     "ended_before",
+    "ended_events_of_agent",
     "expired_events",
+    "failed_deliveries_of_agent",
     "feed_open",
     "fired",
     "keep_refused_calls",
     "last_refused_call",
     "lengths_of_user",
+    "messages_after",
     "next_attempt_at",
     "next_deadline",
     "next_expiry",
@@ -54,9 +58,11 @@ _HOT = (
     "session_by_token",
     "settle_run",
     "task_by_trigger",
+    "task_names",
     "triggers_to_poll",
     "undelivered",
     "unfinished_retries",
+    "waiting_events_of_agent",
 )
 # Those that look for runs of a task that have not ended, among the many that have.
 _OF_ACTIVE_RUNS = (
@@ -115,6 +121,24 @@ def test_a_tasks_queue_is_found_without_walking_what_is_under_way(
     assert not [step for step in plan if "runs_active" in step or "runs_by_task" in step], plan
 
 
+def test_what_waits_is_found_without_walking_all_that_was_sent(schema: sqlite3.Connection) -> None:
+    assert [step for step in _plan(schema, "waiting_events_of_agent") if "events_waiting" in step]
+
+
+def test_what_failed_is_found_without_walking_what_went_well(schema: sqlite3.Connection) -> None:
+    plan = _plan(schema, "failed_deliveries_of_agent")
+    assert [step for step in plan if "deliveries_failed" in step], plan
+    plan = _plan(schema, "ended_events_of_agent")
+    assert [step for step in plan if "events_ended" in step], plan
+
+
+def test_words_are_looked_up_in_the_index_from_the_newest_on(schema: sqlite3.Connection) -> None:
+    found, message = _plan(schema, "search_messages")
+    # M: by the words, <: below a row. There is no step that sorts.
+    assert re.fullmatch(r"SCAN s VIRTUAL TABLE INDEX \d+:M\d<", found)
+    assert "INTEGER PRIMARY KEY" in message
+
+
 def test_every_statement_is_used_by_a_repository() -> None:
     package = Path(str(_STORE))
     source = "\n".join(file.read_text() for file in package.glob("*.py"))
@@ -126,7 +150,17 @@ def test_every_verb_of_a_repository_is_used_outside_the_store() -> None:
     nod = package.parent
     source = "\n".join(file.read_text() for file in nod.rglob("*.py"))
     unused = []
-    for noun in ("notify", "people", "tasks", "runs", "events", "chat", "rules", "sessions"):
+    for noun in (
+        "notify",
+        "people",
+        "tasks",
+        "runs",
+        "events",
+        "chat",
+        "rules",
+        "search",
+        "sessions",
+    ):
         verbs = re.findall(r"^    async def (\w+)\(", (package / f"{noun}.py").read_text(), re.M)
         unused += [
             f"{noun}.{verb}"

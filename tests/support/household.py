@@ -20,6 +20,7 @@ from nod.delivery.address_guard import AddressGuard
 from nod.domain.model import Agent, Delivery, Payload, User, new_id
 from nod.domain.task_fields import TaskFields
 from nod.engine.fire import run_now
+from nod.engine.outbox import make_event, put
 from nod.engine.settle import put_output
 from nod.server import Doors
 from nod.store.store import Tx
@@ -125,6 +126,7 @@ async def furnish(nod: Nod, person: Person) -> dict[str, str]:
         )
         asked = await decisions.open_decision(tx, agent, DecisionFields(title="May I?"))
         await chat.alert(tx, agent, AlertFields(title="Disk full"))
+        await put(tx, make_event(tx.now, agent.id, "user_message", {"text": "Are you there?"}))
         allowed = replace(asked, kind="permission", always_allow=True)
         await rules.keep(tx, allowed, person.user.email)
         (rule,) = await rules.list_rules(tx, person.user, agent.id)

@@ -122,6 +122,8 @@ TESTED: dict[str, tuple[str, str]] = {
     "diff_chars": ("unit/domain/test_changes.py", "diff_chars=20"),
     "diff_lines": ("unit/domain/test_changes.py", "diff_lines=8"),
     "strip_runs": ("api/test_results.py", "NOD_LIMIT_STRIP_RUNS"),
+    "search_words": ("api/test_search_api.py", "NOD_LIMIT_SEARCH_WORDS"),
+    "search_tasks": ("api/test_search_api.py", "NOD_LIMIT_SEARCH_TASKS"),
     "unread_messages": ("unit/actions/test_home_actions.py", "unread_messages="),
     "agenda_days": (AGENDA, "test_a_span_of_42_days_is_shown_and_not_one_more"),
     "agenda_fires": ("unit/domain/test_agenda.py", "agenda_fires=23"),

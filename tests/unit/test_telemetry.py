@@ -81,6 +81,10 @@ async def logged(*facts: Fact, log_json: bool = False, stream: io.StringIO | Non
             "09:00:00Z delivery failed  run_1  by webhook: HTTP 500; no further try",
         ),
         (
+            Fact("dropped", {"run_id": "run_1", "channel": "websocket", "reason": "no ack came"}),
+            "09:00:00Z dropped          run_1  no ack came",
+        ),
+        (
             Fact(
                 "run_ended",
                 {**RUN, "status": "failed", "error": "timeout", "reason": None, "seconds": 60.0},
@@ -258,6 +262,7 @@ async def test_the_metrics_say_what_happened_with_few_labels() -> None:
             Fact("skipped", {**RUN, "late_s": 0.0, "reason": "paused: holidays"}),
             Fact("delivered", {"channel": "websocket", "type": "task_due", "latency_ms": 2}),
             Fact("delivery_failed", {"channel": "webhook", "reason": "x", "next_s": None}),
+            Fact("dropped", {"channel": "websocket", "reason": "x"}),
             Fact("event_dead", {"event_id": "evt_1", "reason": "x"}),
             Fact("set_aside", {"what": "run", "id": "run_1", "reason": "x"}),
             Fact("run_ended", {**RUN, "status": "completed", "seconds": 2.0}),
@@ -273,6 +278,7 @@ async def test_the_metrics_say_what_happened_with_few_labels() -> None:
         'nod_skips_total{reason="paused"} 1.0',
         'nod_fire_lag_seconds_bucket{le="0.025"} 1.0',
         'nod_deliveries_total{channel="websocket",outcome="ok"} 1.0',
+        'nod_deliveries_total{channel="websocket",outcome="failed"} 1.0',
         'nod_deliveries_total{channel="webhook",outcome="failed"} 1.0',
         "nod_undelivered_total 1.0",
         'nod_runs_ended_total{status="completed"} 1.0',

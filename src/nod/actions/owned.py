@@ -22,14 +22,13 @@ async def owned_task(tx: Tx, user: User, task_id: str) -> tuple[Task, Agent]:
     return task, agent
 
 
-async def owned_delivery(tx: Tx, user: User, delivery_id: str) -> tuple[Delivery, Event]:
-    """An attempt to reach one of the person's agents, and what it was to bring. Raises NotFound."""
+async def owned_delivery(tx: Tx, user: User, delivery_id: str) -> tuple[Delivery | None, Event]:
+    """An attempt to reach one of the person's agents, and what it was to bring; by an event's own
+    id the event alone. Raises NotFound."""
     delivery = await tx.events.delivery(delivery_id)
-    if delivery is None or not await _owns(tx, user, delivery.agent_id):
+    event = await tx.events.get(delivery_id if delivery is None else delivery.event_id)
+    if event is None or not await _owns(tx, user, event.agent_id):
         raise NotFound(f"you have no delivery {delivery_id[:64]}")
-    event = await tx.events.get(delivery.event_id)
-    if event is None:
-        raise NotFound(f"the event of delivery {delivery_id[:64]} is not kept any more")
     return delivery, event
 
 

@@ -42,8 +42,11 @@ async def record_pushes(tx: Tx, pushes: Sequence[Pushed]) -> None:
         [_delivered(tx, push.event, push.at) for push in acknowledged if push.event.run_id]
     )
     await tx.events.insert_deliveries([_socket_attempt(push) for push in pushes])
-    for push in acknowledged:
-        _delivered_fact(tx, push.event, "websocket", push.latency_ms)
+    for push in pushes:
+        if push.error is None:
+            _delivered_fact(tx, push.event, "websocket", push.latency_ms)
+        else:
+            _dropped_fact(tx, push)
 
 
 def _states_since(event: Event) -> set[EventState]:
@@ -87,6 +90,18 @@ def _delivered_fact(tx: Tx, event: Event, channel: Channel, latency_ms: int) -> 
         latency_ms=latency_ms,
     )
     tx.effects.change(event.agent_id)
+
+
+def _dropped_fact(tx: Tx, push: Pushed) -> None:
+    event = push.event
+    tx.effects.fact(
+        "dropped",
+        event_id=event.id,
+        run_id=event.run_id,
+        agent_id=event.agent_id,
+        channel="websocket",
+        reason=push.error,
+    )
 
 
 @dataclass(frozen=True, slots=True)

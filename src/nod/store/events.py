@@ -1,6 +1,7 @@
 """The outbox in the store: events, and the attempts to deliver them."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -14,6 +15,16 @@ from nod.store.rows import row
 _INSERTED = (
     "id", "agent_id", "run_id", "type", "body", "state", "created_at", "not_before", "expires_at",
 )  # fmt: skip
+
+
+_DELIVERY = len(fields(Delivery))
+
+
+class Before(NamedTuple):
+    """Below which attempt a page of them begins, the newest first."""
+
+    at: Instant
+    id: str
 
 
 class Settled(NamedTuple):
@@ -187,19 +198,42 @@ class Events:
         found = await self._db.all("deliveries_of_event", event_id=event_id)
         return [Delivery(*each) for each in found]
 
-    async def deliveries_of_owner(
-        self, owner_id: str, agent_id: str | None, event_id: str | None, before: str, limit: int
-    ) -> list[Delivery]:
-        """Newest first, those with an id below `before`."""
+    async def attempts_of(
+        self, agent_id: str, channel: Channel, limit: int, before: Before, *, failed: bool
+    ) -> list[tuple[Delivery, Event]]:
+        """The attempts to reach the agent on a channel, all or those that failed, each with what it
+        was to bring; newest first."""
         found = await self._db.all(
-            "deliveries_of_owner",
-            owner_id=owner_id,
+            "failed_deliveries_of_agent" if failed else "deliveries_of_agent",
             agent_id=agent_id,
-            event_id=event_id,
-            before=before,
+            channel=channel,
+            at=before.at,
+            id=before.id,
             limit=limit,
         )
-        return [Delivery(*each) for each in found]
+        return [(Delivery(*each[:_DELIVERY]), Event(*each[_DELIVERY:])) for each in found]
+
+    async def ended_of(
+        self, agent_id: str, state: EventState, limit: int, before: Before
+    ) -> list[Event]:
+        """The agent's events in a state that they came to without an attempt: it fetched them, or
+        nobody did. The newest end first."""
+        found = await self._db.all(
+            "ended_events_of_agent",
+            agent_id=agent_id,
+            state=state,
+            at=before.at,
+            id=before.id,
+            limit=limit,
+        )
+        return [Event(*each) for each in found]
+
+    async def waiting_of(self, agent_id: str, limit: int, after: int = 0) -> list[Event]:
+        """The agent's events that have not arrived, the oldest first, with seq above `after`."""
+        found = await self._db.all(
+            "waiting_events_of_agent", agent_id=agent_id, after=after, limit=limit
+        )
+        return [Event(*each) for each in found]
 
     async def sweep(self, before: Instant, limit: int) -> int:
         """Remove settled events older than a time."""

@@ -150,6 +150,7 @@ _SAID: dict[str, Callable[[Fields], str]] = {
     "skipped": _reason,
     "delivered": _delivered,
     "delivery_failed": _not_delivered,
+    "dropped": _reason,
     "event_dead": _reason,
     "retry_planned": _retry,
     "task_paused": _reason,

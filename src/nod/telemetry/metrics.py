@@ -60,6 +60,7 @@ class Metrics:
             "skipped": lambda fields: self._skips.labels(skip_class(fields["reason"])).inc(),
             "delivered": lambda fields: self._attempt(fields["channel"], "ok"),
             "delivery_failed": lambda fields: self._attempt(fields["channel"], "failed"),
+            "dropped": lambda fields: self._attempt(fields["channel"], "failed"),
             "event_dead": lambda _: self._undelivered.inc(),
             "set_aside": lambda fields: self._set_aside.labels(fields["what"]).inc(),
             "run_ended": self._run_ended,

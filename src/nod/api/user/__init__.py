@@ -10,11 +10,13 @@ from nod.api.user.agenda import AgendaCalls
 from nod.api.user.agents import Agents
 from nod.api.user.chat import ActivityLog, Conversations, Images
 from nod.api.user.decisions import Decisions
+from nod.api.user.deliveries import Deliveries
 from nod.api.user.home import Home
 from nod.api.user.notifications import Notifications
 from nod.api.user.result import RunResult, TaskStrip
-from nod.api.user.runs import Deliveries, Runs
+from nod.api.user.runs import Runs
 from nod.api.user.schedules import Schedules
+from nod.api.user.search import Searching
 from nod.api.user.task_extras import TaskExtras
 from nod.api.user.tasks import Tasks
 from nod.api.user.uploads import Uploads
@@ -31,6 +33,7 @@ _SMALL = [
     Decisions,
     Notifications,
     Schedules,
+    Searching,
     TaskExtras,
     Tasks,
     Runs,

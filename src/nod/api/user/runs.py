@@ -1,15 +1,13 @@
-"""Runs and deliveries, as the person sees them."""
+"""Runs, as the person sees them."""
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
-from nod.actions.agents import get_agent
-from nod.actions.owned import attempts_of_run, owned_delivery, owned_run
+from nod.actions.owned import attempts_of_run, owned_run
 from nod.api.auth import require_user
-from nod.api.paging import page, page_size
-from nod.api.user.views import OutputView, PayloadView, ReplayView
+from nod.api.user.views import OutputView, PayloadView
 from nod.api.views import (
     ContextView,
     DeliveryView,
@@ -20,11 +18,9 @@ from nod.api.views import (
 )
 from nod.app import Nod
 from nod.domain.errors import NotFound
-from nod.domain.model import ContextBlock, Delivery, Event, Payload, Run, User
-from nod.engine.attempts import replay
+from nod.domain.model import ContextBlock, Payload, Run, User
 from nod.engine.ending import cancel
 from nod.engine.settle import summary_of
-from nod.store.chat import LAST_ID
 from nod.store.store import Tx
 
 
@@ -102,62 +98,3 @@ class Runs(Controller):
             return await cancel(tx, await owned_run(tx, user, run_id), f"by {user.email}")
 
         return run_view(await nod.store.write(end), None)
-
-
-class Deliveries(Controller):
-    """Attempts to bring events to agents."""
-
-    path = "/api/deliveries"
-    tags = ("Deliveries",)
-    guards = (require_user,)
-
-    @get()
-    async def list_deliveries(
-        self,
-        nod: NamedDependency[Nod],
-        user: NamedDependency[User],
-        agent_id: FromQuery[str | None] = None,
-        event_id: FromQuery[str | None] = None,
-        limit: FromQuery[int | None] = None,
-        cursor: FromQuery[str | None] = None,
-    ) -> Response[list[DeliveryView]]:
-        """The attempts, newest first, of all agents or one, of all events or one."""
-        size, before = page_size(limit, nod.limits), cursor or LAST_ID
-
-        async def look(tx: Tx) -> list[Delivery]:
-            if agent_id is not None:
-                await get_agent(tx, user, agent_id)
-            return await tx.events.deliveries_of_owner(
-                user.id, agent_id, event_id, before, size + 1
-            )
-
-        return page(
-            await nod.store.read(look),
-            size,
-            delivery_view,
-            lambda last: last.id,
-            self.path,
-            agent_id=agent_id,
-            event_id=event_id,
-            limit=limit,
-        )
-
-    @get("/{delivery_id:str}")
-    async def get_delivery(
-        self, nod: NamedDependency[Nod], user: NamedDependency[User], delivery_id: FromPath[str]
-    ) -> DeliveryView:
-        """One attempt."""
-        found, _ = await nod.store.read(lambda tx: owned_delivery(tx, user, delivery_id))
-        return delivery_view(found)
-
-    @post("/{delivery_id:str}/replay", status_code=200)
-    async def replay_event(
-        self, nod: NamedDependency[Nod], user: NamedDependency[User], delivery_id: FromPath[str]
-    ) -> ReplayView:
-        """Send the attempt's event again, under the same event id."""
-
-        async def again(tx: Tx) -> Event:
-            _, event = await owned_delivery(tx, user, delivery_id)
-            return await replay(tx, event)
-
-        return ReplayView("ok", (await nod.store.write(again)).id)

@@ -330,10 +330,3 @@ class PayloadView(msgspec.Struct):
     run_id: str
     payload: Any
     trigger: Any
-
-
-class ReplayView(msgspec.Struct):
-    """An event that goes out again, under the same id."""
-
-    status: str
-    event_id: str

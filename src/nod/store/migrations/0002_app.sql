@@ -173,6 +173,20 @@ CREATE INDEX runs_queued ON runs (task_id) WHERE queued;
 -- of the days before.
 CREATE INDEX runs_long ON runs (task_id, finished_at)
   WHERE finished_at - scheduled_for > 86400000;
+
+-- Attempts to deliver, newest first, by agent and channel; those that failed are few among many.
+DROP INDEX deliveries_by_agent;
+CREATE INDEX deliveries_by_agent ON deliveries (agent_id, channel, created_at, id);
+CREATE INDEX deliveries_failed ON deliveries (agent_id, channel, created_at, id)
+  WHERE outcome <> 'ok';
+-- Made anew: of two indexes that serve as well SQLite takes the younger one, and the other is
+-- events_feed, which has all that was ever sent.
+DROP INDEX events_waiting;
+CREATE INDEX events_waiting ON events (agent_id, seq) WHERE state IN ('held', 'pending', 'polled');
+-- What the agent fetched by itself, or nobody did.
+CREATE INDEX events_ended ON events (agent_id, state, settled_at, id)
+  WHERE channel = 'poll' OR state = 'dead';
+
 -- The words of conversations, for the search. A bubble is found by what its run brought as well; a
 -- text that names a run has no bubble of its own. The agent stands in the index as a word, so that
 -- among the messages of many people one's own are found at once. This part is SQLite's alone.

@@ -160,11 +160,34 @@ SELECT {deliveries} FROM deliveries WHERE id = :delivery_id
 -- name: deliveries_of_event
 SELECT {deliveries} FROM deliveries WHERE event_id = :event_id ORDER BY created_at, id
 
--- name: deliveries_of_owner
-SELECT {d.deliveries} FROM deliveries d JOIN agents a ON a.id = d.agent_id
-WHERE a.owner_id = :owner_id AND (:agent_id IS NULL OR d.agent_id = :agent_id)
-  AND (:event_id IS NULL OR d.event_id = :event_id) AND d.id < :before
-ORDER BY d.id DESC
+-- name: deliveries_of_agent
+-- The attempts on one channel and what they were to bring, newest first.
+SELECT {d.deliveries}, {e.events} FROM deliveries d JOIN events e ON e.id = d.event_id
+WHERE d.agent_id = :agent_id AND d.channel = :channel AND (d.created_at, d.id) < (:at, :id)
+ORDER BY d.created_at DESC, d.id DESC
+LIMIT :limit
+
+-- name: failed_deliveries_of_agent
+SELECT {d.deliveries}, {e.events} FROM deliveries d JOIN events e ON e.id = d.event_id
+WHERE d.agent_id = :agent_id AND d.channel = :channel AND (d.created_at, d.id) < (:at, :id)
+  AND d.outcome <> 'ok'
+ORDER BY d.created_at DESC, d.id DESC
+LIMIT :limit
+
+-- name: ended_events_of_agent
+-- What the agent fetched by itself, or nobody did, newest first.
+SELECT {events} FROM events
+WHERE agent_id = :agent_id AND state = :state AND (channel = 'poll' OR state = 'dead')
+  AND (settled_at, id) < (:at, :id)
+ORDER BY settled_at DESC, id DESC
+LIMIT :limit
+
+-- name: waiting_events_of_agent
+-- What has not arrived, the oldest first.
+SELECT {events} FROM events
+WHERE agent_id = :agent_id AND state IN ('held', 'pending', 'polled') AND state <> 'polled'
+  AND seq > :after
+ORDER BY seq
 LIMIT :limit
 
 -- name: sweep_events
