@@ -57,7 +57,7 @@ def test_an_expression_is_put_in_its_normal_form(written: str, normal: str) -> N
         ("1.5 9 * * *", "minute '1.5' cannot be read"),
         ("0 9 L/2 * *", "day of the month 'L/2' cannot be read"),
         ("0 9 ? * 1", "day of the month '?' cannot be read"),
-        ("0 0 30 2 *", "never fires"),
+        ("0 0 30 2 *", "The schedule '0 0 30 2 *' never fires"),
         ("0 0 31 4,6,9,11 *", "never fires"),
         ("0 0 */40 * 1#2", "never fires"),
         ("@reboot", "not to a machine that starts"),

@@ -11,7 +11,7 @@ from nod.domain.fires import due_fires
 from nod.domain.instant import DAY, HOUR, SECOND
 from nod.domain.limits import Limits
 from nod.domain.model import Task
-from nod.domain.task_fields import TaskFields, edited, new_task
+from nod.domain.task_fields import TaskFields, blank_task, edited, new_task
 from support.clock import MONDAY_9
 from support.values import AGENT, make_task_for
 from support.values import make_task as make
@@ -41,6 +41,13 @@ def test_a_new_task_is_its_agents_and_knows_who_made_it_and_when() -> None:
     assert (task.failures, task.last_run_status, task.deleted_at) == (0, None, None)
     later = edit(task, MONDAY_9 + HOUR, name="Other")
     assert (later.created_at, later.updated_at) == (MONDAY_9, MONDAY_9 + HOUR)
+
+
+def test_a_task_of_which_nothing_is_known_yet_waits_for_a_call() -> None:
+    blank = blank_task("agt_1", "Europe/Berlin", MONDAY_9, LIMITS)
+    assert (blank.name, blank.prompt, blank.created_by) == ("", "", "user")
+    assert (blank.schedule, blank.trigger_type, blank.overlap) == ("event", "event", "queue")
+    assert (blank.created_at, blank.updated_at, blank.fired_until) == (MONDAY_9,) * 3
 
 
 def test_a_zone_is_the_tasks_own_else_the_agents_else_the_owners() -> None:
