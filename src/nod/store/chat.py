@@ -161,6 +161,13 @@ class Chat:
         )
         return [Message(*each) for each in found]
 
+    async def messages_after(self, conversation_id: str, after: int, limit: int) -> list[Message]:
+        """Oldest first, those with a seq above `after`."""
+        found = await self._db.all(
+            "messages_after", conversation_id=conversation_id, after=after, limit=limit
+        )
+        return [Message(*each) for each in found]
+
     async def unread(self, conversation: Conversation, most: int) -> int:
         """How many messages the person has not read and has not written, up to `most`."""
         found = await self._db.one(

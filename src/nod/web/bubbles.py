@@ -61,6 +61,13 @@ async def load_block(
     return Block(tuple(bubbles), more=len(found) > size)
 
 
+async def end_of_block(tx: Tx, where: Conversation, after: int, size: int) -> int:
+    """Below which seq the block ends that has the `size` messages after the seq `after`; NEWEST
+    where there are no more than that."""
+    later = await tx.chat.messages_after(where.id, after, size + 1)
+    return later[size].seq if len(later) > size else NEWEST
+
+
 async def _bubble(tx: Tx, message: Message) -> Bubble:
     run = task = decision = reply_to = event = answered_at = None
     if message.kind == "task" and message.run_id is not None:

@@ -3,6 +3,9 @@
 The page shows the newest messages in the block `#newest`, which is asked for anew when anything of
 the agent changes. Blocks of older messages come as one scrolls up; each is asked for anew when one
 of its runs or decisions changes. So what a live update shows is what a reload shows.
+
+`?at=` opens the conversation at an older message, in the middle of a block. Newer ones come as one
+scrolls down, until the last block is `#newest`.
 """
 
 from typing import Any
@@ -17,7 +20,7 @@ from nod.api.user.chat import PICTURE_HEADERS
 from nod.domain.model import Agent, Conversation
 from nod.store.chat import NEWEST
 from nod.store.store import Tx
-from nod.web.bubbles import Block, load_block
+from nod.web.bubbles import Block, end_of_block, load_block
 from nod.web.uploads import pictures_of
 from nod.web.view import Viewer
 
@@ -34,17 +37,22 @@ async def find(tx: Tx, viewer: Viewer, conversation_id: str) -> tuple[Conversati
     return where, agent
 
 
-async def chat_values(viewer: Viewer, conversation_id: str) -> dict[str, Any]:
-    """What the page of a conversation shows. What is shown is read from now on."""
+async def chat_values(
+    viewer: Viewer, conversation_id: str, at: str | None = None
+) -> dict[str, Any]:
+    """What the page of a conversation shows, at its end or at the message `at`. What is shown is
+    read from now on."""
 
     async def look(tx: Tx) -> dict[str, Any]:
         where, agent = await find(tx, viewer, conversation_id)
-        block = await load_block(tx, where, _PAGE)
+        before = NEWEST if at is None else await _around(tx, where, at)
+        block = await load_block(tx, where, _PAGE, before=before)
         agents = await overviews(tx, viewer.user)
         return {
             "conversation": where,
             "agent": agent,
             "block": block,
+            "before": None if before == NEWEST else before,
             "first": block.first_seq,
             "agents": agents,
             "mine": next(each for each in agents if each.agent.id == agent.id),
@@ -58,6 +66,14 @@ async def chat_values(viewer: Viewer, conversation_id: str) -> dict[str, Any]:
     return values
 
 
+async def _around(tx: Tx, where: Conversation, at: str) -> int:
+    """Below which seq the block ends with the message in its middle; NEWEST: the newest has it."""
+    message = await tx.chat.message(at)
+    if message is None or message.conversation_id != where.id:
+        return NEWEST
+    return await end_of_block(tx, where, message.seq, _PAGE // 2)
+
+
 async def mark_read(viewer: Viewer, where: Conversation, block: Block) -> None:
     """Write how far the person has read, if that is further than before."""
     if block.last_seq > where.read_seq:
@@ -68,10 +84,12 @@ async def mark_read(viewer: Viewer, where: Conversation, block: Block) -> None:
 
 @get("/chats/{conversation_id:str}")
 async def conversation(
-    viewer: NamedDependency[Viewer], conversation_id: FromPath[str]
+    viewer: NamedDependency[Viewer],
+    conversation_id: FromPath[str],
+    at: FromQuery[str | None] = None,
 ) -> Response[bytes]:
-    """The conversation with its newest messages."""
-    return await viewer.page("chat/page.html", **await chat_values(viewer, conversation_id))
+    """The conversation with its newest messages, or with the message `at` and those around it."""
+    return await viewer.page("chat/page.html", **await chat_values(viewer, conversation_id, at))
 
 
 @get("/chats/{conversation_id:str}/head")
@@ -128,6 +146,30 @@ async def older(
     )
 
 
+@get("/chats/{conversation_id:str}/newer")
+async def newer(
+    viewer: NamedDependency[Viewer], conversation_id: FromPath[str], after: FromQuery[int]
+) -> Response[bytes]:
+    """The block of messages after the one with the seq `after`; the last one is `#newest`."""
+
+    async def look(tx: Tx) -> tuple[Conversation, Agent, Block, int]:
+        where, agent = await find(tx, viewer, conversation_id)
+        before = await end_of_block(tx, where, after, _PAGE)
+        block = await load_block(tx, where, _PAGE, before=before, first=after + 1)
+        return where, agent, block, before
+
+    where, agent, block, before = await viewer.nod.store.read(look)
+    await mark_read(viewer, where, block)
+    return await viewer.drawn(
+        "chat/newer.html",
+        conversation=where,
+        agent=agent,
+        block=block,
+        before=None if before == NEWEST else before,
+        first=after + 1,
+    )
+
+
 @post("/chats/{conversation_id:str}/messages", status_code=200)
 async def say(
     viewer: NamedDependency[Viewer], conversation_id: FromPath[str], first: FromQuery[int] = 0
@@ -160,5 +202,5 @@ async def image(viewer: NamedDependency[Viewer], image_id: FromPath[str]) -> Res
     return Response(found.data, media_type=found.media_type, headers=PICTURE_HEADERS)
 
 
-routes = [conversation, head, newest, older, image]
+routes = [conversation, head, newest, older, newer, image]
 with_files = [say]

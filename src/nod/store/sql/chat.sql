@@ -53,6 +53,13 @@ SELECT created_at FROM (
 ) AS followed
 WHERE author = 'agent' AND kind IN ('text', 'report', 'decision') AND run_id IS NULL
 LIMIT 1
+-- name: messages_after
+-- The same the other way: oldest first.
+SELECT {messages} FROM messages
+WHERE conversation_id = :conversation_id AND seq > :after
+  AND NOT (kind = 'text' AND run_id IS NOT NULL)
+ORDER BY seq
+LIMIT :limit
 
 -- name: texts_of_run
 SELECT text FROM messages

@@ -6,24 +6,39 @@ const NEAR_PX = 160;
 if (log) {
   const page = document.scrollingElement;
   let atEnd = true;
-  let height = page.scrollHeight;
+  let anchor = null; // what one reads while older messages come in above, and where it stood
+  let named = null; // the message that the address names, until one scrolls away from it
   const toEnd = () => scrollTo(0, page.scrollHeight);
+  const toNamed = () => named.scrollIntoView({ block: "center" });
   history.scrollRestoration = "manual"; // the place of another day is not where one left off
-  const named = location.hash && document.getElementById(location.hash.slice(1));
-  if (named) named.scrollIntoView({ block: "center" });
-  else toEnd();
-  const look = () => (atEnd = page.scrollHeight - page.scrollTop - innerHeight < NEAR_PX);
+  function find() {
+    const at = new URLSearchParams(location.search).get("at");
+    const id = location.hash.slice(1) || at;
+    named = id && document.getElementById(id);
+    if (named) toNamed();
+    // It is older than what is shown: the server opens the conversation there.
+    else if (!at && id?.startsWith("msg_")) location.replace(`?at=${id}#${id}`);
+  }
+  find();
+  if (!named) toEnd();
+  addEventListener("hashchange", find);
+  for (const away of ["wheel", "touchmove", "keydown"]) addEventListener(away, () => (named = null), { passive: true });
+  const isEnd = () => document.getElementById("newest") && page.scrollHeight - page.scrollTop - innerHeight < NEAR_PX;
+  const look = () => (atEnd = isEnd());
   addEventListener("scroll", look, { passive: true });
   // A picture takes its room only when it is there.
-  log.addEventListener("load", () => atEnd && !named && toEnd(), true);
+  const settle = () => (named?.isConnected ? toNamed() : atEnd && toEnd());
+  log.addEventListener("load", settle, true);
   document.addEventListener("htmx:beforeSwap", () => {
-    height = page.scrollHeight;
+    const block = log.querySelector(".block");
+    anchor = block && { block, top: block.getBoundingClientRect().top };
     look();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.closest?.("#newest, #log") && atEnd) toEnd();
-    // Older messages come in above: what one reads stays where it is.
-    else if (event.detail.requestConfig?.path.includes("/older")) scrollBy(0, page.scrollHeight - height);
+    const path = event.detail.requestConfig?.path ?? "";
+    // Older messages come in above: what one reads stays where it is. Newer ones come in below.
+    if (path.includes("/older")) anchor && scrollBy(0, anchor.block.getBoundingClientRect().top - anchor.top);
+    else if (event.detail.target.closest?.("#newest, #log") && !path.includes("/newer")) settle();
   });
 }
 
