@@ -53,6 +53,7 @@ SELECT created_at FROM (
 ) AS followed
 WHERE author = 'agent' AND kind IN ('text', 'report', 'decision') AND run_id IS NULL
 LIMIT 1
+
 -- name: messages_after
 -- The same the other way: oldest first.
 SELECT {messages} FROM messages

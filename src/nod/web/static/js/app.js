@@ -9,5 +9,6 @@ import "./chat.js";
 import "./theme.js";
 import "./editor.js";
 import "./agenda.js";
+import "./search.js";
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js");
