@@ -37,5 +37,9 @@ PAGES = (
     Shown("agenda", "/agenda"),
     Shown("agenda-week", "/agenda?view=week"),
     Shown("agenda-month", "/agenda?view=month"),
+    Shown("deliveries", "/deliveries"),
+    Shown("delivery", "/deliveries/{delivery_id}"),
+    Shown("search", "/search?q=pull+req"),
+    Shown("chat-at", "/chats/{conversation_id}?at={message_id}#{message_id}"),
     Shown("problem", "/chats/none"),
 )

@@ -23,6 +23,7 @@ from nod.store.people import Seen
 from nod.store.store import Tx
 from support.inprocess import InProcess
 from support.sample_agenda import fill_agenda
+from support.sample_sent import sent_by_webhook
 
 _BRIEFING = """# Three pull requests wait for you
 
@@ -68,7 +69,8 @@ def _picture() -> str:
 async def furnish(nod: InProcess) -> dict[str, str]:
     """Fill an empty Nod. The ids by the names that the addresses of pages give them."""
     ada = await nod.add_agent("Ada")
-    await fill_agenda(nod, await nod.add_agent("Harbour"))
+    harbour = await nod.add_agent("Harbour")
+    await fill_agenda(nod, harbour)
     briefing = await nod.add_task(ada, "0 7 * * 1-5", name="Morning briefing")
     backup = await nod.add_task(ada, "30 2 * * *", name="Check the backups")
     push = await nod.add_task(ada, "event", name="Review a push")
@@ -93,6 +95,8 @@ async def furnish(nod: InProcess) -> dict[str, str]:
             "earlier_run_id": mornings[-1].id,
             "conversation_id": where,
             "decision_id": asked,
+            "message_id": (await tx.chat.messages(where, 6))[-1].id,
+            "delivery_id": await sent_by_webhook(tx, harbour.agent),
         }
 
     return await nod.nod.store.write(fill)

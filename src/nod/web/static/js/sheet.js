@@ -1,6 +1,8 @@
 // A sheet has an address: opening one adds to the history, Back closes it, reload shows it again.
 // A link that opens one says so with data-sheet; without script it leads to the same page.
 const sheet = document.getElementById("sheet");
+// Of a page that was opened at its sheet's own address: the address of what lies under the sheet.
+const under = sheet?.querySelector("[data-close-sheet]")?.dataset.closeSheet;
 let opener = null;
 
 async function show(address) {
@@ -15,19 +17,19 @@ document.addEventListener("click", (event) => {
     const within = link.closest("#sheet");
     if (!within) opener = link;
     const address = link.getAttribute("href"); // of a link in a picture, href is an object
-    history[within ? "replaceState" : "pushState"]({ sheet: address }, "", address);
+    const alone = Boolean(within && (history.state?.alone ?? !history.state?.sheet)); // nothing to go back to
+    history[within ? "replaceState" : "pushState"]({ sheet: address, alone }, "", address);
     show(address);
   } else if (event.target.closest("[data-close-sheet]")) {
     event.preventDefault();
-    dismiss(event.target.closest("[data-close-sheet]").dataset.closeSheet);
+    dismiss();
   }
 });
 
-function dismiss(address) {
-  if (history.state?.sheet) history.back();
+function dismiss() {
+  if (history.state?.sheet && !history.state.alone) history.back();
   else {
-    // The page was opened at the sheet's own address.
-    history.replaceState(null, "", address || "/");
+    history.replaceState(null, "", under ?? "/");
     empty();
   }
 }
@@ -40,12 +42,13 @@ function empty() {
 
 addEventListener("popstate", (event) => {
   if (event.state?.sheet) show(event.state.sheet);
+  else if (under && location.pathname + location.search !== under) location.reload(); // another page was there
   else if (sheet.firstElementChild) empty();
 });
 
 document.addEventListener("keydown", (event) => {
   if (!sheet?.firstElementChild) return;
-  if (event.key === "Escape") dismiss(sheet.querySelector("[data-close-sheet]")?.dataset.closeSheet);
+  if (event.key === "Escape") dismiss();
   if (event.key === "Tab" && matchMedia("(max-width: 899px)").matches) keepInside(event);
 });
 
