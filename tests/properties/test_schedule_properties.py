@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from nod.domain.errors import InvalidInput
 from nod.domain.instant import DAY, HOUR, MINUTE, Instant, from_datetime
 from nod.domain.policy import parse_useful_until, useful_until_at
-from nod.domain.schedule import check_cron, fires, newest_fires, next_fire
+from nod.domain.schedule import all_fires, check_cron, fires, newest_fires, next_fire
 from nod.domain.zones import local
 
 # Half-hour and three-hour changes, changes over midnight, a lost date, Ramadan, far east and west.
@@ -139,6 +139,13 @@ def cases(draw: st.DrawFn) -> tuple[str, str, Instant, Instant]:
 
 MIDNIGHTS = ("30,0 23,0 * * *", "America/St_Johns", 1_162_080_000_000, 1_162_180_000_000)
 NO_SUCH_DATE = ("*/30 * * * *", "Pacific/Apia", 1_325_200_000_000, 1_325_300_000_000)
+
+
+@given(cases())
+@example(MIDNIGHTS)
+@example(NO_SUCH_DATE)
+def test_all_fires_at_once_are_those_one_by_one(case: tuple[str, str, Instant, Instant]) -> None:
+    assert all_fires(*case) == list(fires(*case))
 
 
 @given(cases(), st.lists(st.floats(0, 1), max_size=4))

@@ -39,7 +39,7 @@ def count(runs: Sequence[Run]) -> list[RunCount]:
 def past_of(
     runs: Iterable[Run], since: Instant, until: Instant, zone: str, limits: Limits = LIMITS
 ) -> list[Past]:
-    """What the store has of a span: of each task and day, those that did not complete first."""
+    """What the store has of a span, day by day: no more of each task than it would give."""
     known = list(runs)
     found = []
     for day in days_between(since, until, zone):
@@ -47,8 +47,10 @@ def past_of(
         listed: list[Run] = []
         for task_id in sorted({each.task_id for each in here}):
             of_task = [each for each in here if each.task_id == task_id]
-            of_task.sort(key=lambda run: (run.status == "completed", run.scheduled_for))
-            listed += of_task[: limits.agenda_fires + 1]
+            of_task.sort(key=lambda run: run.scheduled_for)
+            most = limits.agenda_fires + 1
+            listed += [each for each in of_task if each.status == "completed"][:most]
+            listed += [each for each in of_task if each.status != "completed"][:most]
         found.append(Past(day, count(here), listed))
     return found
 

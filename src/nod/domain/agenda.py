@@ -114,8 +114,8 @@ class RunCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the store has of a day: the counts of all entries and, of each task, the entries
-    themselves, those that did not complete first; at most one more than is listed."""
+    """What the store has of a day: the counts of all entries, and of each task in order the entries
+    themselves; of those that completed, and of the others, at most one more than is listed."""
 
     day: Day
     counts: Sequence[RunCount]

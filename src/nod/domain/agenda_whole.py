@@ -1,9 +1,10 @@
 """An agenda put together, day by day and task by task. Pure."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from typing import NamedTuple
 
 from nod.domain.agenda import (
     Agenda,
@@ -19,7 +20,7 @@ from nod.domain.agenda import (
 )
 from nod.domain.agenda_days import Day
 from nod.domain.agenda_entries import entry_of_fire, entry_of_run, state_ahead
-from nod.domain.fires import fires_after
+from nod.domain.fires import fires_between
 from nod.domain.instant import Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Run, Task
@@ -60,14 +61,13 @@ def _place(entry: Entry) -> tuple[Instant, str, str]:
 # what is to come
 
 
-@dataclass(slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """A task's fires of one day: all counted, the first ones kept."""
 
     first: Instant
     last: Instant
-    number: int = 0
-    kept: list[Instant] = field(default_factory=list)
+    number: int
+    kept: list[Instant]
 
 
 _Plans = dict[str, _Plan]  # by task
@@ -88,16 +88,14 @@ def _plan(
     task: Task, first: Instant, days: Sequence[Day], limits: Limits, found: list[_Plans]
 ) -> None:
     """Enter a task's fires from its next one on: those before it have their entries."""
-    since, until = max(days[0].start, first), days[-1].end
-    place = 0
-    for at in takewhile(lambda at: at < until, fires_after(task, since - 1)):
-        while at >= days[place].end:
-            place += 1
-        plan = found[place].setdefault(task.id, _Plan(at, at))
-        plan.number += 1
-        plan.last = at
-        if plan.number <= limits.agenda_fires:
-            plan.kept.append(at)
+    fires = fires_between(task, max(days[0].start, first), days[-1].end)
+    begin = 0
+    for day, plans in zip(days, found, strict=True):
+        end = bisect_left(fires, day.end, begin)
+        if end > begin:
+            kept = fires[begin : min(end, begin + limits.agenda_fires)]
+            plans[task.id] = _Plan(fires[begin], fires[end - 1], end - begin, kept)
+        begin = end
 
 
 # a day

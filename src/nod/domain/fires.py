@@ -7,8 +7,8 @@ from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Task
 from nod.domain.policy import PlannedFire, default_catch_up_window_s, plan_fires
+from nod.domain.schedule import all_fires, newest_fires, next_fire, period_s, spread_offset_s
 from nod.domain.schedule import fires as times_of
-from nod.domain.schedule import newest_fires, next_fire, period_s, spread_offset_s
 from nod.domain.useful_until import useful_until_at
 from nod.domain.words import clock_words
 
@@ -55,6 +55,17 @@ def fires_after(task: Task, after: Instant) -> Iterator[Instant]:
     until = (1 << 62) if task.ends_at is None else task.ends_at - offset
     for fire in times_of(task.schedule, task.timezone, since - offset, until):
         yield fire + offset
+
+
+def fires_between(task: Task, since: Instant, until: Instant) -> list[Instant]:
+    """All fires of the task from `since` on and before `until`, ascending."""
+    if task.trigger_type != "scheduled":
+        return [at for at in fires_after(task, since - 1) if at < until]
+    offset = spread_offset_s(task.id, task.spread_s) * SECOND
+    first = since if task.starts_at is None else max(since, task.starts_at)
+    last = until - 1 if task.ends_at is None else min(until - 1, task.ends_at)
+    found = all_fires(task.schedule, task.timezone, first - 1 - offset, last - offset)
+    return [fire + offset for fire in found] if offset else found
 
 
 def due_fires(task: Task, now: Instant, limits: Limits) -> Due:

@@ -17,12 +17,12 @@ which is why they agree.
 
 import hashlib
 import statistics
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import islice, pairwise, takewhile
+from itertools import chain, islice, pairwise, takewhile
 from typing import Literal
 
 from nod.domain import words
@@ -33,6 +33,7 @@ from nod.domain.zones import check_timezone, local, midnight, read
 __all__ = [
     "Preview",
     "TriggerType",
+    "all_fires",
     "check_cron",
     "check_timezone",
     "fires",
@@ -81,6 +82,17 @@ def _next_fire(cron: str, timezone: str, after: Instant) -> Instant | None:
 def fires(cron: str, timezone: str, since: Instant, until: Instant) -> Iterator[Instant]:
     """All fires in (since, until], ascending. Raises InvalidInput like `next_fire`."""
     return takewhile(lambda at: at <= until, _ascending(rule(cron), timezone, since))
+
+
+def all_fires(cron: str, timezone: str, since: Instant, until: Instant) -> list[Instant]:
+    """The same as `fires` as a list, a good deal faster where they are many."""
+    found: list[Instant] = []
+    for of_date in _by_date(rule(cron), timezone, since):
+        wanted = bisect_right(of_date, until)
+        found += of_date[:wanted]
+        if wanted < len(of_date):
+            break
+    return found
 
 
 def newest_fires(
@@ -159,7 +171,12 @@ def _once(run_at: Instant, timezone: str) -> str:
 
 
 def _ascending(read_rule: Rule, timezone: str, after: Instant) -> Iterator[Instant]:
-    """All fires after an instant, ascending.
+    """All fires after an instant, ascending."""
+    return chain.from_iterable(_by_date(read_rule, timezone, after))
+
+
+def _by_date(read_rule: Rule, timezone: str, after: Instant) -> Iterator[list[Instant]]:
+    """All fires after an instant, ascending, those of a date at once.
 
     Around a change of the clock, fires of one date can come after fires of the next (the clock is
     put back over midnight) or together with them (it is put forward over midnight): they are held
@@ -172,15 +189,13 @@ def _ascending(read_rule: Rule, timezone: str, after: Instant) -> Iterator[Insta
     held: set[Instant] = set()
     day = read_rule.next_day(max(start, _FIRST_DATE), _LAST_DATE)
     while day is not None:
-        bound = midnight(day + 1, timezone)[0]
         ready = _merged(_of_date(read_rule, timezone, day), held)
-        for at in ready[bisect_right(ready, after) :]:
-            if at < bound:
-                yield at
-            else:
-                held.add(at)
+        wanted = ready[bisect_right(ready, after) :]
+        certain = bisect_left(wanted, midnight(day + 1, timezone)[0])
+        held.update(wanted[certain:])
+        yield wanted[:certain]
         day = read_rule.next_day(day + 1, _LAST_DATE)
-    yield from sorted(held)
+    yield sorted(held)
 
 
 def _descending(read_rule: Rule, timezone: str, until: Instant) -> Iterator[Instant]:

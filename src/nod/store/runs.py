@@ -1,6 +1,6 @@
 """Runs in the store, with their scratchpads, payloads and deliverables."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import NamedTuple
@@ -18,6 +18,8 @@ _FIXED = {
 }  # fmt: skip
 _TASK = len(fields(Task))
 _MOVED = tuple(each.name for each in fields(Run) if each.name not in _FIXED)
+
+_ALL = "all"  # in place of a status: the count of all of them
 
 
 class Delivered(NamedTuple):
@@ -106,8 +108,8 @@ class Runs:
     async def between(
         self, user_id: str, agent_id: str | None, since: Instant, until: Instant, each: int
     ) -> list[Run]:
-        """What was due from `since` up to `until` of the person's tasks, or of those of one agent:
-        `each` entries of every task, those that did not complete first."""
+        """What was due from `since` up to `until` of the person's tasks, or of those of one agent,
+        in order: of every task the first `each` that completed, that did not, and under way."""
         found = await self._db.all(
             "runs_between",
             user_id=user_id,
@@ -125,7 +127,16 @@ class Runs:
         found = await self._db.all(
             "count_between", user_id=user_id, agent_id=agent_id, since=since, until=until
         )
-        return [RunCount(*row) for row in found]
+        counts = [RunCount(*row) for row in found if row[1] != _ALL]
+        others = Counter[str]()
+        for each in counts:
+            others[each.task_id] += each.number
+        completed = [
+            RunCount(task_id, "completed", number - others[task_id], first, last)
+            for task_id, kind, number, first, last in found
+            if kind == _ALL and number > others[task_id]
+        ]
+        return [*completed, *counts]
 
     async def across(self, user_id: str, agent_id: str | None, at: Instant) -> list[Run]:
         """Their entries that were due before `at` and not over then."""

@@ -1,11 +1,20 @@
 """When a task fires: schedule, bounds and spread together, and what has come due."""
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import pytest
 
-from nod.domain.fires import Due, catch_up_window_s, due_fires, next_fire_of, paused_reason
+from nod.domain.fires import (
+    Due,
+    catch_up_window_s,
+    due_fires,
+    fires_after,
+    fires_between,
+    next_fire_of,
+    paused_reason,
+)
 from nod.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Task
@@ -48,6 +57,27 @@ def test_a_one_time_task_has_its_time_as_long_as_that_is_to_come() -> None:
 
 def test_an_event_task_fires_at_no_time() -> None:
     assert next_fire_of(task("event"), MONDAY_9) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        task(),
+        replace(task(), starts_at=TEN + HOUR, ends_at=TEN + 3 * HOUR),
+        replace(task(), id=SPREAD_ID, spread_s=600),
+        replace(task(), id=SPREAD_ID, spread_s=600, starts_at=TEN + SPREAD, ends_at=TEN + 2 * HOUR),
+        task("once", run_at="2026-03-02T10:00:00Z"),
+        task("event"),
+    ],
+)
+def test_the_fires_of_a_span_are_those_one_after_another(given: Task) -> None:
+    for since, until in ((MONDAY_9, TEN + DAY), (TEN, TEN + HOUR), (TEN + 1, TEN + SPREAD)):
+        following = takewhile(lambda at: at < until, fires_after(given, since - 1))  # noqa: B023
+        assert fires_between(given, since, until) == list(following)
+
+
+def test_a_span_has_the_fire_at_its_beginning_and_not_the_one_at_its_end() -> None:
+    assert fires_between(task(), TEN, TEN + 2 * HOUR) == [TEN, TEN + HOUR]
 
 
 def test_a_bound_belongs_to_the_time_in_which_the_task_fires() -> None:

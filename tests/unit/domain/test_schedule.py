@@ -19,6 +19,7 @@ from nod.domain.instant import (
     rfc3339,
 )
 from nod.domain.schedule import (
+    all_fires,
     fires,
     newest_fires,
     next_fire,
@@ -118,6 +119,7 @@ def test_fires_begin_with_1970_and_end_with_2199() -> None:
     assert next_fire("0 0 * * *", "UTC", END_OF_TIME) is None
     newest, more = newest_fires("0 0 * * *", "UTC", -END_OF_TIME, END_OF_TIME, 1)
     assert ([rfc3339(fire) for fire in newest], more) == (["2199-12-31T00:00:00Z"], True)
+    assert all_fires("0 0 31 12 *", "UTC", at("2199-01-01T00:00:00Z"), 1 << 60) == newest
     assert newest_fires("0 0 * * *", "UTC", -END_OF_TIME, -1, 1) == ([], False)
     assert newest_fires("0 0 * * *", "UTC", -END_OF_TIME, DAY, 5) == ([0, DAY], False)
 

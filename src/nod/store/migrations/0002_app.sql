@@ -168,6 +168,9 @@ CREATE INDEX events_release ON events (not_before) WHERE state = 'held' AND not_
 
 -- Runs that wait for their turn; all are pending.
 CREATE INDEX runs_queued ON runs (task_id) WHERE queued;
+-- What did not complete: little beside all that did, and what an agenda shows one by one.
+CREATE INDEX runs_not_completed ON runs (task_id, scheduled_for, status)
+  WHERE status IN ('failed', 'skipped', 'cancelled');
 
 -- Entries that reach over more than a day, of which there are few: what an agenda of a day finds
 -- of the days before.

@@ -191,22 +191,56 @@ LIMIT :limit
 
 -- name: runs_between
 -- Of each task of a person, or of one of their agents, what was due in a span; removed tasks count.
--- Those that did not complete come first, so that the limit leaves out ordinary ones.
+-- Of those that completed, of those that did not and of those under way as many as are wanted.
 SELECT {r.runs} FROM agents a
 JOIN tasks t ON t.agent_id = a.id
 JOIN runs r ON r.id IN (
-  SELECT n.id FROM runs n
-  WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
-  ORDER BY n.status = 'completed', n.scheduled_for, n.id LIMIT :each)
+  SELECT id FROM (
+    SELECT n.id FROM runs n
+    WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
+      AND n.status = 'completed'
+    ORDER BY n.scheduled_for, n.id LIMIT :each) AS listed
+  UNION ALL
+  SELECT id FROM (
+    SELECT n.id FROM runs n
+    WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
+      AND n.status IN ('failed', 'skipped', 'cancelled')
+    ORDER BY n.scheduled_for LIMIT :each) AS listed
+  UNION ALL
+  SELECT id FROM (
+    SELECT n.id FROM runs n
+    WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
+      AND n.status IN ('pending', 'running', 'waiting')
+    ORDER BY n.scheduled_for LIMIT :each) AS listed)
 WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
   AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+ORDER BY r.scheduled_for, r.id
 
 -- name: count_between
--- All that was due in a span, by task and status, with the first and the last of them.
+-- How much was due in a span, by task: all of it, by an index alone, and by status what of it did
+-- not complete, of which there is little. The first and the last of each.
+SELECT r.task_id, 'all', count(*), min(r.scheduled_for), max(r.scheduled_for)
+FROM agents a
+JOIN tasks t ON t.agent_id = a.id
+JOIN runs r ON r.task_id = t.id AND r.scheduled_for >= :since AND r.scheduled_for < :until
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+  AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+GROUP BY r.task_id
+UNION ALL
 SELECT r.task_id, r.status, count(*), min(r.scheduled_for), max(r.scheduled_for)
 FROM agents a
 JOIN tasks t ON t.agent_id = a.id
 JOIN runs r ON r.task_id = t.id AND r.scheduled_for >= :since AND r.scheduled_for < :until
+  AND r.status IN ('failed', 'skipped', 'cancelled')
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+  AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+GROUP BY r.task_id, r.status
+UNION ALL
+SELECT r.task_id, r.status, count(*), min(r.scheduled_for), max(r.scheduled_for)
+FROM agents a
+JOIN tasks t ON t.agent_id = a.id
+JOIN runs r ON r.task_id = t.id AND r.scheduled_for >= :since AND r.scheduled_for < :until
+  AND r.status IN ('pending', 'running', 'waiting')
 WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
   AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
 GROUP BY r.task_id, r.status
