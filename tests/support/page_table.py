@@ -41,5 +41,7 @@ PAGES = (
     Shown("delivery", "/deliveries/{delivery_id}"),
     Shown("search", "/search?q=pull+req"),
     Shown("chat-at", "/chats/{conversation_id}?at={message_id}#{message_id}"),
+    Shown("notifications", "/settings/notifications"),
+    Shown("told", "/settings/notifications/told"),
     Shown("problem", "/chats/none"),
 )

@@ -23,6 +23,7 @@ from nod.store.people import Seen
 from nod.store.store import Tx
 from support.inprocess import InProcess
 from support.sample_agenda import fill_agenda
+from support.sample_places import furnish_places
 from support.sample_sent import sent_by_webhook
 
 _BRIEFING = """# Three pull requests wait for you
@@ -87,7 +88,9 @@ async def furnish(nod: InProcess) -> dict[str, str]:
         where = await _talk(tx, nod, ada, owner)
         run = await _done(tx, ada, briefing, _BRIEFING)
         await tx.people.touch([Seen(ada.agent.id, tx.now)])
+        places = await furnish_places(tx, nod.nod.vault, owner, run.id, asked)
         return {
+            **places,
             "agent_id": ada.agent.id,
             "task_id": briefing.id,
             "event_task_id": push.id,

@@ -53,6 +53,7 @@ self.addEventListener("push", (event) => {
       body: notice.text ?? "",
       tag: notice.tag,
       renotify: Boolean(notice.tag),
+      timestamp: Date.parse(notice.at) || Date.now(),
       icon: KEPT.find((each) => each.endsWith("icon-192.png")),
       data: notice,
       actions: (notice.actions ?? []).map(({ action, title }) => ({ action, title })),
@@ -73,10 +74,25 @@ async function act(url, path) {
   if (!answer?.ok) await show(path ?? "/");
 }
 
+// A window that shows it already, else the one that was looked at last, else a new one.
 async function show(path) {
+  const { href } = new URL(path, location.href);
   const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const found = open[0];
-  if (!found) return self.clients.openWindow(path);
-  await found.navigate(path).catch(() => self.clients.openWindow(path));
-  return found.focus();
+  const there = open.find((each) => each.url === href);
+  if (there) return there.focus();
+  const other = open.find((each) => each.visibilityState === "visible") ?? open[0];
+  const went = await other?.navigate(href).catch(() => null);
+  return went ? went.focus() : self.clients.openWindow(href);
+}
+
+// The push service gives this browser another address: the server is told, as when it was turned on.
+self.addEventListener("pushsubscriptionchange", (event) => {
+  event.waitUntil(subscribedAnew(event));
+});
+
+async function subscribedAnew({ oldSubscription, newSubscription }) {
+  const found = newSubscription ?? (oldSubscription && (await self.registration.pushManager.subscribe(oldSubscription.options)));
+  if (!found) return;
+  const { endpoint, keys } = found.toJSON();
+  await fetch("/settings/notifications/push", { method: "POST", body: new URLSearchParams({ endpoint, ...keys }) });
 }

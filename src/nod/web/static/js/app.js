@@ -10,5 +10,6 @@ import "./theme.js";
 import "./editor.js";
 import "./agenda.js";
 import "./search.js";
+import "./push.js";
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js");
