@@ -166,7 +166,9 @@ async def test_an_alert_is_told(world: World) -> None:
     fields = AlertFields(title="Disk full", text="98 %")
     await world.store.write(lambda tx: chat.alert(tx, world.agent, fields))
     (notice,) = await notices(world)
-    assert (notice.title, notice.text, notice.path) == ("Ada: Disk full", "98 %", "/")
+    (line,) = await world.store.read(lambda tx: tx.chat.activity_of(world.agent.id, 1))
+    assert (notice.title, notice.text) == ("Ada: Disk full", "98 %")
+    assert notice.path == f"/activity#alert-{line.id}"
 
 
 # messages
@@ -494,6 +496,7 @@ async def test_the_night_is_one_card(world: World) -> None:
         world.clock.advance(8.5 * 3600)
         (card,) = await told(notifier, service, browser)
         assert card["title"] == "The night"
+        path = card["path"]
         assert card["text"] == "3 runs, 2 done, 1 failed (Report: timeout). 1 message"
         world.clock.advance(60)
         assert await told(notifier, service, browser) == []
@@ -506,6 +509,7 @@ async def test_the_night_is_one_card(world: World) -> None:
     }
     where = await world.store.read(lambda tx: tx.chat.default_conversation(world.agent.id))
     newest, *_ = await world.store.read(lambda tx: tx.chat.messages(where.id, 1))
+    assert path == f"/chats/{where.id}#{newest.id}"
     assert (newest.kind, newest.text) == (
         "notice",
         "The night: 3 runs, 2 done, 1 failed (Report: timeout).",
@@ -576,7 +580,7 @@ async def test_the_card_of_two_agents_opens_the_activity(world: World) -> None:
         world.clock.advance(1800)
         await look(notifier)
     (card,) = await notices(world)
-    assert (card.text, card.path) == ("2 runs, all done", "/")
+    assert (card.text, card.path) == ("2 runs, all done", "/activity")
 
 
 async def test_a_card_comes_once_also_when_the_settings_are_changed_right_after(

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from nod.actions.agents import Credentials
-from nod.domain import notify
 from nod.domain.model import Conversation, Run
 from nod.engine.fire import run_now
 from nod.store.people import Seen
@@ -282,20 +281,6 @@ async def test_nobody_sees_somebody_elses_conversation_or_result(
             assert (await eve.get(address)).status_code == 404, address
         for address in (f"/chats/{talk.id}/messages", f"/runs/{run.id}/again"):
             assert (await eve.post(address, data={"text": "x"})).status_code == 404, address
-
-
-async def test_each_notice_opens_a_page_that_is_there(
-    nod: InProcess, ada: Credentials, ann: httpx.AsyncClient
-) -> None:
-    run = await start_run(nod, ada)
-    said = await nod.nod.store.write(lambda tx: tx.chat.add_notice(ada.agent.id, "!", tx.now))
-    for draft in (
-        notify.alert(ada.agent, "Disk full", "", None),
-        notify.alert(ada.agent, "Disk full", "", run.id),
-        notify.target_disabled("Phone", "it is gone"),
-        notify.agent_health(ada.agent, "Its webhook fails", "", said),
-    ):
-        assert (await ann.get(draft.path)).status_code == 200, draft.path
 
 
 # live

@@ -362,8 +362,8 @@ async def alert(tx: Tx, agent: Agent, fields: AlertFields, via: Channel = "poll"
         None if fields.task_run_id is None else await named_run(tx, agent, fields.task_run_id, via)
     )
     task_id, run_id = (None, None) if run is None else (run.task_id, run.id)
-    await tx.chat.add_activity(agent.id, "alert", title, text, task_id, run_id, tx.now)
-    await notify.alert(tx, agent, title, text, run_id)
+    line = await tx.chat.add_activity(agent.id, "alert", title, text, task_id, run_id, tx.now)
+    await notify.alert(tx, agent, line)
     tx.effects.fact("alert", agent_id=agent.id, run_id=run_id, title=title)
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import (
+    Activity,
     Agent,
     Decision,
     Message,
     Notice,
     NoticeKind,
     NoticeState,
+    NotifyTarget,
     Run,
     Task,
     User,
@@ -31,7 +33,8 @@ from nod.domain.words import duration_words
 _TITLE_CHARS = 120
 _TEXT_CHARS = 400
 _MOST_NAMED = 3
-HOME = "/"  # the page of a notice that is about no single thing
+ACTIVITY = "/activity"  # the page of a notice that is about no single thing
+TARGETS = "/settings/notifications"
 EXPIRED = "expired:"  # how the cause begins of what is told although its request is closed
 _MARKS = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|[-*+][ \t]+|>[ \t]?|```.*$)|[*_`]{1,3}", re.MULTILINE)
 
@@ -154,7 +157,8 @@ def task_paused(task: Task, run: Run, reason: str) -> Draft | None:
     """Nod has paused the task. Of a silent one the person reads in the chat."""
     if task.notify == "silent":
         return None
-    return _of_run(task, run, "health", f"{task.name} is paused", reason)
+    draft = _of_run(task, run, "health", f"{task.name} is paused", reason)
+    return replace(draft, path=f"/tasks/{task.id}")
 
 
 def _of_run(
@@ -223,37 +227,37 @@ def agent_message(agent: Agent, message: Message) -> Draft:
     )
 
 
-def alert(agent: Agent, title: str, text: str, run_id: str | None) -> Draft:
-    """An agent wants the person to know something."""
-    path = HOME if run_id is None else f"/runs/{run_id}"
+def alert(agent: Agent, line: Activity) -> Draft:
+    """An agent wants the person to know something; `line` is what the activity shows of it."""
+    path = f"{ACTIVITY}#{line.kind}-{line.id}" if line.run_id is None else f"/runs/{line.run_id}"
     return Draft(
         kind="message",
-        title=f"{agent.name}: {title}",
-        text=text,
+        title=f"{agent.name}: {line.title}",
+        text=line.text,
         path=path,
         agent_id=agent.id,
-        run_id=run_id,
+        run_id=line.run_id,
     )
 
 
-def agent_health(agent: Agent, title: str, text: str, said: Message) -> Draft:
-    """How an agent is reached has changed; `said` is what the chat shows of it."""
+def agent_health(agent: Agent, title: str, text: str) -> Draft:
+    """How an agent is reached by its webhook has changed."""
     return Draft(
         kind="health",
         title=f"{agent.name}: {title}",
         text=text,
-        path=f"/chats/{said.conversation_id}#{said.id}",
+        path=f"/agents/{agent.id}/settings#webhook-title",
         agent_id=agent.id,
     )
 
 
-def target_disabled(label: str, reason: str) -> Draft:
+def target_disabled(target: NotifyTarget, reason: str) -> Draft:
     """One of the ways to the person is given up."""
     return Draft(
         kind="health",
-        title=f"{label} gets no more notifications",
+        title=f"{target.label} gets no more notifications",
         text=f"Because {reason}. Send it a test to switch it on again.",
-        path=HOME,
+        path=f"{TARGETS}#{target.id}",
     )
 
 

@@ -230,8 +230,8 @@ async def _disable(tx: Tx, agent: Agent, since: Instant, why: str) -> None:
 
 async def _tell(tx: Tx, agent: Agent, kind: str, title: str, text: str) -> None:
     await tx.chat.add_activity(agent.id, kind, title, text, None, None, tx.now)
-    said = await tx.chat.add_notice(agent.id, f"{title}. {text}".strip(), tx.now)
-    await notify.agent_health(tx, agent, title, text, said)
+    await tx.chat.add_notice(agent.id, f"{title}. {text}".strip(), tx.now)
+    await notify.agent_health(tx, agent, title, text)
     tx.effects.fact(kind, agent_id=agent.id, reason=text)
 
 

@@ -1,12 +1,14 @@
 """The morning: what happened in a person's night, in one card, made without a model."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 from nod.domain import notify
 from nod.domain.instant import DAY, MINUTE, Instant
-from nod.domain.model import Notice
+from nod.domain.model import Message, Notice
 from nod.domain.quiet import morning_after, night_before
 from nod.engine.batches import Item, Work
+from nod.store.chat import make_message
 from nod.store.notify import Morning
 from nod.store.store import Tx
 
@@ -58,22 +60,34 @@ async def _sum_up(tx: Tx, morning: Morning) -> None:
     text = notify.morning_text(runs, _messages(held), _news(held))
     if not text:
         return
-    path = notify.HOME
-    if len(by_agent) == 1:
-        path = f"/chats/{(await tx.chat.default_conversation(runs[0].agent_id)).id}"
-    card = notify.morning_card(user, text, path, at, tx.now)
+    said = [await _words(tx, *theirs) for theirs in by_agent.items()]
+    card = notify.morning_card(user, text, _path(said), at, tx.now)
     if not await tx.notify.add(card):
         return
-    for agent_id, theirs in by_agent.items():
-        await _show(tx, agent_id, notify.morning_text(theirs, 0, []))
+    for each in said:
+        await _show(tx, each)
     tx.effects.timer("notify", tx.now)
     tx.effects.fact("notice", user_id=user.id, notice_id=card.id, kind=card.kind)
 
 
-async def _show(tx: Tx, agent_id: str, text: str) -> None:
-    await tx.chat.add_activity(agent_id, "morning", "The night", text, None, None, tx.now)
-    said = await tx.chat.add_notice(agent_id, f"The night: {text}.", tx.now)
-    tx.effects.fact("message", agent_id=agent_id, conversation_id=said.conversation_id)
+async def _words(tx: Tx, agent_id: str, runs: list[notify.NightRun]) -> Message:
+    """What the agent's chat is to show."""
+    where = await tx.chat.default_conversation(agent_id)
+    return make_message(tx.now, where, "nod", "notice", notify.morning_text(runs, 0, []))
+
+
+def _path(said: list[Message]) -> str:
+    """The bubble in the chat, if there is one chat."""
+    if len(said) != 1:
+        return notify.ACTIVITY
+    return f"/chats/{said[0].conversation_id}#{said[0].id}"
+
+
+async def _show(tx: Tx, said: Message) -> None:
+    text = said.text
+    await tx.chat.add_activity(said.agent_id, "morning", "The night", text, None, None, tx.now)
+    await tx.chat.add_message(replace(said, text=f"The night: {text}."))
+    tx.effects.fact("message", agent_id=said.agent_id, conversation_id=said.conversation_id)
     tx.effects.change(said.conversation_id)
 
 

@@ -223,7 +223,7 @@ def _test_notice(target: NotifyTarget, now: Instant) -> Notice:
         kind="message",
         title="Nod reaches you here",
         text="This is the test you asked for.",
-        path=notify.HOME,
+        path=f"{notify.TARGETS}#{target.id}",
         agent_id=None,
         task_id=None,
         run_id=None,
@@ -287,4 +287,4 @@ async def record_health(tx: Tx, target: NotifyTarget, outcome: Outcome, jitter: 
         return
     why = f"it has failed for {duration_words(failing_s)}: {outcome.error}"
     await tx.notify.disable_target(replace(failing, enabled=False, error=why), tx.now)
-    await target_disabled(tx, await tx.notify.owner(target), target.label, why)
+    await target_disabled(tx, await tx.notify.owner(target), target, why)

@@ -6,7 +6,7 @@ here is sent by `engine/notifier.py`.
 """
 
 from nod.domain import notify
-from nod.domain.model import Agent, Decision, Message, Run, Task, User
+from nod.domain.model import Activity, Agent, Decision, Message, NotifyTarget, Run, Task, User
 from nod.domain.notify import Draft
 from nod.store.store import Tx
 
@@ -77,19 +77,19 @@ async def agent_message(tx: Tx, agent: Agent, message: Message) -> None:
     await _tell(tx, agent.id, notify.agent_message(agent, message), tx.limits.notify_unread_s)
 
 
-async def alert(tx: Tx, agent: Agent, title: str, text: str, run_id: str | None) -> None:
+async def alert(tx: Tx, agent: Agent, line: Activity) -> None:
     """The agent wants the person to know something."""
-    await _tell(tx, agent.id, notify.alert(agent, title, text, run_id))
+    await _tell(tx, agent.id, notify.alert(agent, line))
 
 
-async def agent_health(tx: Tx, agent: Agent, title: str, text: str, said: Message) -> None:
+async def agent_health(tx: Tx, agent: Agent, title: str, text: str) -> None:
     """How the agent is reached has changed."""
-    await _tell(tx, agent.id, notify.agent_health(agent, title, text, said))
+    await _tell(tx, agent.id, notify.agent_health(agent, title, text))
 
 
-async def target_disabled(tx: Tx, user: User, label: str, reason: str) -> None:
+async def target_disabled(tx: Tx, user: User, target: NotifyTarget, reason: str) -> None:
     """One of the ways to the person is given up: the others say so, and the activity does."""
-    draft = notify.target_disabled(label, reason)
+    draft = notify.target_disabled(target, reason)
     await _put(tx, user, draft)
     for agent in (await tx.people.agents_of(user.id))[:1]:
         await tx.chat.add_activity(

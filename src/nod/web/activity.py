@@ -192,6 +192,8 @@ def _path(each: Happened) -> str:
         return f"/runs/{each.run_id}"
     if each.task_id is not None:
         return f"/tasks/{each.task_id}"
+    if each.kind == "target_disabled":
+        return "/settings/notifications"
     return f"/agents/{each.agent_id}/settings" if each.kind in _OF_SETTINGS else ""
 
 

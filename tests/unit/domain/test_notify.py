@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nod.domain import notify
 from nod.domain.decisions import make_decision
 from nod.domain.instant import HOUR, MINUTE, SECOND
-from nod.domain.model import Conversation, Message, Notice, Run, Task, User
+from nod.domain.model import Activity, Conversation, Message, Notice, NotifyTarget, Run, Task, User
 from nod.domain.notify import NightRun, excerpt, morning_text, plan, tag
 from nod.domain.runs import make_run
 from nod.notify.encryption import MOST_BYTES
@@ -21,6 +21,7 @@ from support.values import AGENT, make_task
 
 ANN = User("usr_1", "ann@example.org", "Ann", "", "UTC", 0)
 QUIET = replace(ANN, quiet_from=22 * 60, quiet_until=7 * 60)
+PIXEL = NotifyTarget("tgt_1", ANN.id, "push", "Pixel", "", "", False, 0, "x", 0, None)
 NIGHT = MONDAY_9 + 14 * HOUR  # 23:00
 MORNING = MONDAY_9 + 22 * HOUR  # 07:00
 
@@ -137,11 +138,13 @@ def test_a_pause_is_told_unless_the_task_is_silent() -> None:
     assert draft is not None
     assert (draft.kind, draft.title) == ("health", "Backup is paused")
     assert draft.text == "10 failures in a row"
+    assert draft.path == f"/tasks/{draft.task_id}"
     assert notify.task_paused(task(notify="silent"), ended(task()), "x") is None
 
 
 def test_a_notice_is_one_persons_and_says_what_it_is_about() -> None:
     run, said, asked = ended(task()), message("Hi"), decision(run_id="run_1", task_id="tsk_1")
+    line = Activity(1, "act_1", "agt_1", "alert", "Disk full", "", None, "run_1", MONDAY_9)
     of_run = notify.run_ended(task(), run, "Done", changed=True)
     assert of_run is not None
     drafts = {
@@ -150,13 +153,13 @@ def test_a_notice_is_one_persons_and_says_what_it_is_about() -> None:
             "request", "agt_1", "tsk_1", "run_1", asked.id, None,
         ),
         notify.agent_message(AGENT, said): ("message", "agt_1", None, None, None, said.id),
-        notify.alert(AGENT, "Disk full", "", "run_1"): (
+        notify.alert(AGENT, line): (
             "message", "agt_1", None, "run_1", None, None,
         ),
-        notify.agent_health(AGENT, "Its webhook fails", "410", said): (
+        notify.agent_health(AGENT, "Its webhook fails", "410"): (
             "health", "agt_1", None, None, None, None,
         ),
-        notify.target_disabled("Pixel", "it is gone"): ("health", None, None, None, None, None),
+        notify.target_disabled(PIXEL, "it is gone"): ("health", None, None, None, None, None),
     }  # fmt: skip
     for draft, about in drafts.items():
         notice = plan(draft, ANN, MONDAY_9)
@@ -272,20 +275,21 @@ def test_a_message_is_told_by_its_words_and_opens_its_bubble(
     assert tag(plan(whole, ANN, MONDAY_9)) == "chat:/chats/conv_1"
 
 
-def test_an_alert_opens_its_run_or_the_activity() -> None:
-    assert notify.alert(AGENT, "Disk full", "", None).path == "/"
-    draft = notify.alert(AGENT, "Disk full", "98 %", "run_1")
+def test_an_alert_opens_its_run_or_its_line_of_the_activity() -> None:
+    line = Activity(1, "act_1", "agt_1", "alert", "Disk full", "98 %", None, None, MONDAY_9)
+    assert notify.alert(AGENT, line).path == "/activity#alert-act_1"
+    draft = notify.alert(AGENT, replace(line, run_id="run_1"))
     assert (draft.title, draft.text, draft.path) == ("Ada: Disk full", "98 %", "/runs/run_1")
 
 
-def test_health_names_the_agent_or_the_target() -> None:
-    said = message("x")
-    draft = notify.agent_health(AGENT, "The webhook is disabled", "410", said)
-    assert (draft.title, draft.text) == ("Ada: The webhook is disabled", "410")
-    assert draft.path == f"/chats/conv_1#{said.id}"
-    notice = plan(notify.target_disabled("Pixel", "it is gone"), ANN, MONDAY_9)
+def test_health_names_the_agent_or_the_target_and_opens_where_it_is_mended() -> None:
+    draft = notify.agent_health(AGENT, "The webhook is disabled", "410")
+    assert (draft.kind, draft.title) == ("health", "Ada: The webhook is disabled")
+    assert draft.text == "410"
+    assert draft.path == f"/agents/{AGENT.id}/settings#webhook-title"
+    notice = plan(notify.target_disabled(PIXEL, "it is gone"), ANN, MONDAY_9)
     assert notice.title == "Pixel gets no more notifications"
-    assert notice.path == "/"
+    assert notice.path == "/settings/notifications#tgt_1"
     assert tag(notice) == f"notice:{notice.id}"
 
 
