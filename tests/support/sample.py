@@ -23,6 +23,7 @@ from nod.store.people import Seen
 from nod.store.store import Tx
 from support.inprocess import InProcess
 from support.sample_agenda import fill_agenda
+from support.sample_life import lived
 from support.sample_places import furnish_places
 from support.sample_sent import sent_by_webhook
 
@@ -42,6 +43,11 @@ _BRIEFING = """# Three pull requests wait for you
 ## Calendar
 
 Nothing before 11:00. The dentist is at 16:30.
+"""
+_SUMMARY = """# Three pull requests wait for you
+
+**Retry with jitter** is green since yesterday. The data disk grew by 3 %. Nothing before 11:00;
+the dentist is at 16:30.
 """
 _YESTERDAY = _BRIEFING.replace("84 %", "81 %").replace(
     "3. **Docs: quickstart**, small, can go in\n", ""
@@ -86,7 +92,7 @@ async def furnish(nod: InProcess) -> dict[str, str]:
         await _done(tx, ada, push, "The push to main is sound.")
         asked = await _requests(tx, nod, ada, owner)
         where = await _talk(tx, nod, ada, owner)
-        run = await _done(tx, ada, briefing, _BRIEFING)
+        run = await lived(tx, ada.agent, briefing, _SUMMARY, _BRIEFING)
         await tx.people.touch([Seen(ada.agent.id, tx.now)])
         places = await furnish_places(tx, nod.nod.vault, owner, run.id, asked)
         return {
