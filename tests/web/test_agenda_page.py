@@ -130,6 +130,27 @@ async def test_what_is_under_way_is_first(
     assert "Waiting for you" in found["Under way"]
 
 
+async def test_what_reaches_over_midnight_is_on_both_days_and_says_when_it_began(
+    ann: httpx.AsyncClient, nod: InProcess, ada: Credentials
+) -> None:
+    task = await digest(nod, ada)
+    run = done(task, MONDAY - HOUR, 2 * HOUR)
+    await insert(nod, run)
+    today = sections(await get(ann))["Earlier today"]
+    assert f'href="/runs/{run.id}"' in today
+    assert '<span class="soft">Sun 1</span>' in today
+    yesterday = sections(await get(ann, "/agenda?date=2026-03-01"))["What happened"]
+    assert f'href="/runs/{run.id}"' in yesterday
+    assert "Sun 1" not in yesterday
+    week = await get(ann, "/agenda?view=week&date=2026-03-01")
+    assert week.count(f'href="/runs/{run.id}" data-sheet><title>') == 1
+    week = await get(ann, "/agenda?view=week")
+    top = re.search(rf'href="/runs/{run.id}".*?<svg class="pill.*?y="0".*?height="44"', week, re.S)
+    assert top is not None
+    ids = re.findall(r'id="(line-[^"]*)"', week)
+    assert len(ids) == len(set(ids))
+
+
 async def test_what_falls_together_is_said_at_both(
     ann: httpx.AsyncClient, nod: InProcess, ada: Credentials
 ) -> None:

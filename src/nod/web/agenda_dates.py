@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 from babel import Locale
 from babel.dates import format_interval, format_skeleton, get_day_names
 
-from nod.domain.agenda_days import Day, whole_day
+from nod.domain.agenda_days import Day, day_of, whole_day
 from nod.domain.errors import InvalidInput
+from nod.domain.instant import Instant
 
 View = Literal["day", "week", "month"]
 VIEWS: tuple[View, ...] = get_args(View)
@@ -99,6 +100,10 @@ class Calendar:
     def short(self, day: date) -> str:
         """`Mon 23`."""
         return format_skeleton("Ed", day, locale=self._babel)
+
+    def day_of(self, at: Instant) -> date:
+        """The day to which an instant belongs."""
+        return day_of(at, self.zone)
 
     def step(self, shown: Shown, by: Literal[-1, 1]) -> date | None:
         """A day of the span before or after; None where the calendar ends."""

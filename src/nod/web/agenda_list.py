@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from nod.actions.agenda import AgendaOf
 from nod.domain.agenda import Band, Entry, State, is_ahead, is_underway, tally_words
-from nod.domain.agenda_clash import Clash
 from nod.domain.agenda_days import Day
 from nod.domain.instant import Instant
 from nod.web.agenda_scale import path_of
@@ -17,7 +16,8 @@ _ORDINARY = frozenset({"done", "due", "paused"})
 
 
 class Line(NamedTuple):
-    """A line of the list: one entry, or `many` ordinary ones of a task up to `until`."""
+    """A line of the list: one entry, or many ordinary ones of a task up to `until`. `is_before`:
+    it was due before the day and reaches into it."""
 
     key: str
     path: str
@@ -28,6 +28,7 @@ class Line(NamedTuple):
     until: Instant | None
     words: str
     clash: str
+    is_before: bool = False
 
     @property
     def is_sheet(self) -> bool:
@@ -45,96 +46,92 @@ class Section(NamedTuple):
 
 def list_day(found: AgendaOf, day: Day, now: Instant) -> list[Section]:
     """The day in words: what is under way, what is to come, what was, what is too much to list."""
-    names = {each.id: each.name for each in found.agents}
-    beside = _beside(found.clashes)
+    say = _Words(found, day)
     entries = [*found.agenda.carried, *found.agenda.entries]
     going = [each for each in entries if is_underway(each, now)]
     ahead = [each for each in entries if is_ahead(each, now)]
     over = [each for each in entries if not is_underway(each, now) and not is_ahead(each, now)]
     is_today = day.start <= now < day.end
-    earlier = _lines(over, names, beside)
+    earlier = say.lines(over)
     if is_today:
         earlier.reverse()  # what came last stands next to now
-    counted = [_band_line(each, names) for each in found.agenda.bands]
+    counted = [say.band(each) for each in found.agenda.bands]
     parts = (
-        Section("Under way", [_line(each, names, beside) for each in going], False),
-        Section("Still to come" if is_today else "To come", _lines(ahead, names, beside), False),
+        Section("Under way", [say.line(each) for each in going], False),
+        Section("Still to come" if is_today else "To come", say.lines(ahead), False),
         Section("Many times a day", counted, day.end <= now),
         Section("Earlier today" if is_today else "What happened", earlier, True),
     )
     return [each for each in parts if each.lines]
 
 
-def list_plainly(found: AgendaOf, entries: Sequence[Entry], bands: Sequence[Band]) -> list[Line]:
-    """Some entries of an agenda in order of time alone, after those that are counted."""
-    names = {each.id: each.name for each in found.agents}
-    counted = [_band_line(each, names) for each in bands]
-    return [*counted, *_lines(entries, names, _beside(found.clashes))]
+def list_plainly(
+    found: AgendaOf, day: Day, entries: Sequence[Entry], bands: Sequence[Band]
+) -> list[Line]:
+    """What a day of an agenda has in order of time alone, after what is counted."""
+    say = _Words(found, day)
+    return [*(say.band(each) for each in bands), *say.lines(entries)]
 
 
-def _beside(clashes: Iterable[Clash]) -> dict[str, str]:
-    """What to say of the entries that fall together with others."""
-    return {key: each.sentence for each in clashes for key in each.keys}
+class _Words:
+    """The lines of a day: who does what, and what falls together."""
 
+    def __init__(self, found: AgendaOf, day: Day) -> None:
+        self._names = {each.id: each.name for each in found.agents}
+        self._beside = {key: each.sentence for each in found.clashes for key in each.keys}
+        self._day = day
+        self._place = f"{day.date:%m%d}"  # what reaches over midnight has a line on both days
 
-def _lines(entries: Sequence[Entry], names: dict[str, str], beside: dict[str, str]) -> list[Line]:
-    return sorted(
-        (line for group in _by_task(entries) for line in _task_lines(group, names, beside)),
-        key=lambda each: (each.at, each.name),
-    )
+    def lines(self, entries: Iterable[Entry]) -> list[Line]:
+        """The entries in order, but many ordinary ones of a task that came to the same as one."""
+        groups: defaultdict[tuple[str, State], list[Entry]] = defaultdict(list)
+        for each in entries:
+            groups[each.task_id, each.state].append(each)
+        found = (line for group in groups.values() for line in self._of_task(group))
+        return sorted(found, key=lambda each: (each.at, each.name))
 
+    def _of_task(self, entries: list[Entry]) -> Iterator[Line]:
+        first, last = entries[0], entries[-1]
+        if len(entries) < _MANY or first.state not in _ORDINARY:
+            yield from map(self.line, entries)
+            return
+        yield Line(
+            f"{self._place}-many-{first.key}",
+            f"/tasks/{first.task_id}",
+            first.state,
+            first.task_name,
+            self._names[first.agent_id],
+            first.at,
+            last.at,
+            tally_words({first.state: len(entries)}),
+            "",
+        )
 
-def _by_task(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    groups: defaultdict[tuple[str, State], list[Entry]] = defaultdict(list)
-    for each in entries:
-        groups[each.task_id, each.state].append(each)
-    yield from groups.values()
+    def line(self, entry: Entry) -> Line:
+        """One entry."""
+        return Line(
+            f"{self._place}-{entry.key}",
+            path_of(entry),
+            entry.state,
+            entry.task_name,
+            self._names[entry.agent_id],
+            entry.at,
+            None,
+            entry.words,
+            self._beside.get(entry.key, ""),
+            entry.at < self._day.start,
+        )
 
-
-def _task_lines(
-    entries: list[Entry], names: dict[str, str], beside: dict[str, str]
-) -> Iterator[Line]:
-    """The entries of a task that came to the same, each in a line or all in one."""
-    first, last = entries[0], entries[-1]
-    if len(entries) < _MANY or first.state not in _ORDINARY:
-        yield from (_line(each, names, beside) for each in entries)
-        return
-    yield Line(
-        f"many-{first.key}",
-        f"/tasks/{first.task_id}",
-        first.state,
-        first.task_name,
-        names[first.agent_id],
-        first.at,
-        last.at,
-        tally_words({first.state: len(entries)}),
-        "",
-    )
-
-
-def _line(entry: Entry, names: dict[str, str], beside: dict[str, str]) -> Line:
-    return Line(
-        entry.key,
-        path_of(entry),
-        entry.state,
-        entry.task_name,
-        names[entry.agent_id],
-        entry.at,
-        None,
-        entry.words,
-        beside.get(entry.key, ""),
-    )
-
-
-def _band_line(band: Band, names: dict[str, str]) -> Line:
-    return Line(
-        f"band-{band.task_id}-{band.day.date}",
-        f"/tasks/{band.task_id}",
-        max(band.counts, key=lambda state: band.counts[state]),
-        band.task_name,
-        names[band.agent_id],
-        band.start,
-        band.end,
-        band.words,
-        "",
-    )
+    def band(self, band: Band) -> Line:
+        """What is counted."""
+        return Line(
+            f"{self._place}-band-{band.task_id}",
+            f"/tasks/{band.task_id}",
+            max(band.counts, key=lambda state: band.counts[state]),
+            band.task_name,
+            self._names[band.agent_id],
+            band.start,
+            band.end,
+            band.words,
+            "",
+        )

@@ -115,9 +115,11 @@ class _Scale(NamedTuple):
         shown = local(at, self.zone)
         return round((shown.hour - self.first + shown.minute / 60) * HOUR_PX)
 
-    def now(self, now: Instant, day: Day) -> Now:
-        """The line that goes down the column as time goes on."""
+    def now(self, now: Instant, day: Day) -> Now | None:
+        """The line that goes down the column as time goes on; None outside of the hours shown."""
         y = self.y(now, day)
+        if not 0 <= y < self.height or not day.start <= now < day.end:
+            return None
         since = now - y * HOUR // HOUR_PX
         return Now(round(100 * y / self.height, 2), since, since + self.height * HOUR // HOUR_PX)
 
@@ -133,22 +135,31 @@ def draw_week(found: AgendaOf, zone: str, now: Instant) -> WeekPicture:
 
 def _hours_used(found: AgendaOf, zone: str) -> tuple[int, int]:
     """The hours of the day that anything of the week lies in, and some more where these are few."""
-    used = {local(each.at, zone).hour for each in found.agenda.entries}
+    used: set[int] = set()
+    for each in (*found.agenda.carried, *found.agenda.entries):
+        used |= _hours_of(each.at, each.end, zone)
     for band in found.agenda.bands:
-        used |= {local(band.start, zone).hour, local(band.end, zone).hour}
+        used |= _hours_of(band.start, band.end, zone)
     if not used:
         return 8, 8 + _LEAST_HOURS
     first, last = min(used), max(used) + 1
     missing = max(0, _LEAST_HOURS - (last - first))
-    first = max(0, first - missing // 2)
-    return first, min(24, max(last, first + _LEAST_HOURS))
+    first = max(0, min(first - missing // 2, 24 - _LEAST_HOURS))
+    return first, max(last, first + _LEAST_HOURS)
+
+
+def _hours_of(start: Instant, end: Instant, zone: str) -> set[int]:
+    """The first and the last hour; those of the whole day for what goes over midnight."""
+    first, last = local(start, zone), local(max(start, end - 1), zone)
+    return {first.hour, last.hour} if first.date() == last.date() else {0, 23}
 
 
 def _column(
     tally: Tally, found: AgendaOf, scale: _Scale, clashing: set[str], now: Instant
 ) -> Column:
     day = tally.day
-    entries = [each for each in found.agenda.entries if day.start <= each.at < day.end]
+    everything = (*found.agenda.carried, *found.agenda.entries)
+    entries = [each for each in everything if _is_on(each, day)]
     bands = [each for each in found.agenda.bands if each.day.date == day.date]
     often = _often(entries, bands)
     dots = [
@@ -164,9 +175,14 @@ def _column(
         _pills(named, day, scale, gutter, clashing),
         dots,
         [stripe for each in bands for stripe in _stripes(each, often, day, scale, now)],
-        scale.now(now, day) if day.start <= now < day.end else None,
-        list_plainly(found, entries, bands),
+        scale.now(now, day),
+        list_plainly(found, day, entries, bands),
     )
+
+
+def _is_on(entry: Entry, day: Day) -> bool:
+    """Whether it was due on the day, or before it and reaches into it."""
+    return entry.at < day.end and (entry.at >= day.start or entry.end > day.start)
 
 
 def _often(entries: Sequence[Entry], bands: Sequence[Band]) -> dict[str, int]:
