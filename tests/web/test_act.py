@@ -10,14 +10,20 @@ from nod.actions import decisions
 from nod.actions.act import buttons
 from nod.actions.decisions import DecisionFields
 from nod.domain.model import Decision
+from support.clock import FakeClock
 from support.inprocess import InProcess, running
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
+    async with running(tmp_path, clock) as started:
         yield started
 
 
@@ -55,6 +61,17 @@ async def test_looking_at_the_address_answers_nothing(
     asked, address = await ask(nod)
     assert (await worker.get(address)).status_code == 405
     assert (await worker.post(address, headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
+    assert await status_of(nod, asked) == "pending"
+
+
+async def test_a_button_works_for_a_day_although_the_request_waits_longer(
+    nod: InProcess, worker: httpx.AsyncClient, clock: FakeClock
+) -> None:
+    asked, address = await ask(nod)
+    clock.advance(86_400)
+    late = await worker.post(address, headers=OURS)
+    assert late.status_code == 403
+    assert "This button has expired" in late.text
     assert await status_of(nod, asked) == "pending"
 
 
