@@ -446,7 +446,9 @@ async def test_a_task_whose_zone_has_gone_gets_another(
     task = await nod.add_task(ada, "0 9 * * *")
     gone = replace(task, timezone="Mars/Base", enabled=False, pause_reason="no such zone")
     await nod.nod.store.write(lambda tx: tx.tasks.update(gone))
-    assert "Mars/Base" in (await ann.get(f"/tasks/{task.id}")).text
+    shown = (await ann.get(f"/tasks/{task.id}")).text
+    assert "“Time zone” &#39;Mars/Base&#39; is not an IANA time zone" in shown
+    assert "Report" in (await ann.get("/tasks")).text
     path, form = await form_for(ann, task)
     assert form["timezone"] == "Mars/Base"
     assert (await ann.post(path, data={**form, "timezone": "UTC"})).status_code == 303

@@ -56,7 +56,7 @@ class TaskStory:
 
     line: TaskLine
     preview: SchedulePreview | None
-    trouble: str
+    trouble: InvalidInput | None
     runs: tuple[Run, ...]
     earlier: str | None
 
@@ -105,11 +105,11 @@ async def story(tx: Tx, user: User, task_id: str, before: str | None, size: int)
     return TaskStory(line, preview, trouble, tuple(found[:size]), earlier)
 
 
-def _preview(task: Task, now: Instant) -> tuple[SchedulePreview | None, str]:
+def _preview(task: Task, now: Instant) -> tuple[SchedulePreview | None, InvalidInput | None]:
     try:
-        return preview_of(task, now, _NEXT_FIRES), ""
+        return preview_of(task, now, _NEXT_FIRES), None
     except InvalidInput as error:  # a zone that the zone data no longer has
-        return None, error.detail
+        return None, error
 
 
 def _line(task: Task, agent: Agent, runs: list[Run], user: User) -> TaskLine:

@@ -18,8 +18,8 @@ from nod.engine.fire import run_now
 from nod.store.store import Tx
 from nod.web.markdown import headline
 from nod.web.services import SERVICES
-from nod.web.start import typed
-from nod.web.task_form import as_typed, choices_said
+from nod.web.start import said, typed
+from nod.web.task_form import LABELS, as_typed, choices_said
 from nod.web.triggers import trigger_values
 from nod.web.view import Viewer
 
@@ -108,12 +108,13 @@ async def one(
         return {"story": found, "line": found.line, **trigger_values(viewer, task, recent)}
 
     values = await viewer.nod.store.read(look)
-    task, agent = values["line"].task, values["line"].agent
+    task, agent, trouble = values["line"].task, values["line"].agent, values["story"].trouble
     is_event = task.trigger_type == "event"
     return await viewer.page(
         "tasks/page.html",
         **values,
         before=before,
+        trouble=said(trouble, LABELS) if trouble else "",
         is_connected=viewer.nod.sockets.newest(agent.id) is not None,
         waits="" if _is_reached(viewer, agent) else _waits(agent),
         choices=choices_said(as_typed(task), viewer.nod.limits, called=is_event),
