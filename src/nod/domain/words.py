@@ -58,7 +58,7 @@ def describe(cron: str) -> str:
         sentence = explain(" ".join(read.fields)).replace("day of month", "day of the month")
         sentence = sentence.replace("if it's on", "if it is")
         if read.either:
-            sentence = " or on ".join(sentence.rsplit(" and on ", 1))
+            sentence = sentence.replace(" and on ", " or on ")
     return sentence[0].upper() + sentence[1:]
 
 
