@@ -118,7 +118,7 @@ def door(server: RunningServer) -> Iterator[Door]:
         ({"starts_at": "now"}, "starts_at"),
         (
             {"starts_at": "2030-01-02T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z"},
-            "ends_at must be after starts_at",
+            "ends_at must be after the start",
         ),
         ({"useful_until": "999999999999h"}, "useful_until"),
         ({"useful_until": "25:00"}, "useful_until"),

@@ -128,12 +128,14 @@ async def test_what_an_agent_fetched_or_nobody_did_is_listed_by_its_event(
 
 
 async def test_attempts_are_narrowed_to_an_agent_an_event_a_channel_and_failures(
-    nod: InProcess, ann: httpx.AsyncClient, ada: Credentials, bob: Credentials
+    nod: InProcess, ann: httpx.AsyncClient, ada: Credentials, bob: Credentials, clock: FakeClock
 ) -> None:
     failed = await fire(nod, bob)
     await nod.until_noted(failed)
+    clock.advance(1)
     good = await fire(nod, bob)
     await nod.until_settled(good)
+    clock.advance(1)
     async with nod.peer(ada) as peer:
         pushed = await fire(nod, ada)
         await peer.ack(await peer.event())

@@ -59,7 +59,7 @@ async def test_a_result_is_compared_with_the_last_completed_one_before_it(
     found = await get(house, f"/api/runs/{last}/changes")
     assert (found["since"], found["too_large"]) == (first, False)
     assert found["summary"].startswith("1 change since ")
-    assert found["summary"].endswith(": Merged changed")
+    assert found["summary"].endswith(": “Merged” changed")
     (section,) = found["sections"]
     assert (section["kind"], section["title"], section["path"]) == (
         "changed",
@@ -146,5 +146,5 @@ async def test_a_strip_has_the_newest_entries_the_oldest_first(tmp_path: Path) -
         (failed, "failed"),
         (last, "pending"),
     ]
-    assert cells[0]["label"].endswith("failed: agent: No network")
+    assert cells[0]["label"].endswith("failed: No network")
     assert cells[1]["label"].endswith("waiting to be taken up")

@@ -331,7 +331,7 @@ async def test_the_history_says_what_came_or_why_not_in_the_words_they_have(
     await nod.nod.store.write(lambda tx: tx.runs.insert([failed, skipped]))
     shown = words((await page(ann, f"/tasks/{task.id}")).split('id="history"')[1])
     assert "Done in 1 min · 12 commits of Ann&#39;s on GitHub" in shown
-    assert "Failed: agent: Grafana said NO" in shown
+    assert "Failed: Grafana said NO" in shown
     assert "Skipped: the 08:00 run of Ada&#39;s" in shown
 
 
@@ -355,7 +355,7 @@ async def test_somebody_elses_task_is_as_if_it_did_not_exist(
     assert await nod.nod.store.read(lambda tx: tx.runs.of_task(task.id, 10)) == []
 
 
-async def test_the_chat_leads_to_the_tasks_of_its_agent_to_a_new_one_and_to_that_of_a_result(
+async def test_the_chat_leads_to_the_tasks_of_its_agent_and_to_that_of_a_result(
     nod: InProcess, ada: Credentials, ann: httpx.AsyncClient
 ) -> None:
     task = await nod.add_task(ada, name="Report")
@@ -366,7 +366,6 @@ async def test_the_chat_leads_to_the_tasks_of_its_agent_to_a_new_one_and_to_that
     where = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
     chat = await page(ann, f"/chats/{where.id}")
     assert f'href="/tasks?agent={ada.agent.id}"' in chat
-    assert f'href="/tasks/new?agent={ada.agent.id}"' in chat
     assert f'href="/tasks/{task.id}">Report</a>' in chat
     assert f'href="/tasks/{task.id}">Report</a>' in await page(ann, f"/runs/{run_id}")
 
@@ -376,4 +375,4 @@ async def test_an_agent_that_only_asks_has_no_way_to_tasks(
 ) -> None:
     gate = await nod.add_agent("Gate", kind="approval_only")
     where = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(gate.agent.id))
-    assert f"/tasks/new?agent={gate.agent.id}" not in await page(ann, f"/chats/{where.id}")
+    assert f"/tasks?agent={gate.agent.id}" not in await page(ann, f"/chats/{where.id}")

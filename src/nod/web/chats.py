@@ -148,7 +148,7 @@ async def older(
 
 @get("/chats/{conversation_id:str}/newer")
 async def newer(
-    viewer: NamedDependency[Viewer], conversation_id: FromPath[str], after: FromQuery[int]
+    viewer: NamedDependency[Viewer], conversation_id: FromPath[str], after: FromQuery[int] = 0
 ) -> Response[bytes]:
     """The block of messages after the one with the seq `after`; the last one is `#newest`."""
 
