@@ -110,13 +110,16 @@ async def test_more_says_where_notifications_go_and_that_one_does_not_arrive(
     async def add(tx: Tx) -> None:
         owner = await tx.people.first_user()
         assert owner is not None
-        url = "json://127.0.0.1:9/x"
-        target = await notifications.add_apprise(tx, nod.nod.vault, owner, url, "Home")
-        await tx.notify.update_target(replace(target, enabled=False))
-        await notifications.add_apprise(tx, nod.nod.vault, owner, f"{url}y", "Phone")
+        for name in ("home", "phone", "work"):
+            url = f"json://127.0.0.1:9/{name}"
+            target = await notifications.add_apprise(tx, nod.nod.vault, owner, url, name)
+            if name == "home":
+                await tx.notify.update_target(replace(target, enabled=False))
+            if name == "work":
+                await tx.notify.update_target(replace(target, failing_since=tx.now, error="x"))
 
     await nod.nod.store.write(add)
-    assert "2 places, 1 of them not working" in (await ann.get("/more")).text
+    assert "3 places, 1 failing, 1 switched off" in (await ann.get("/more")).text
 
 
 async def test_more_names_nobody_elses_agents(nod: InProcess, ada: Credentials) -> None:

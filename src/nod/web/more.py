@@ -31,9 +31,12 @@ def _places(targets: list[NotifyTarget]) -> str:
     """Where the person is told, in words."""
     if not targets:
         return "Nothing reaches you outside the app yet"
-    count = "1 place" if len(targets) == 1 else f"{len(targets)} places"
-    well = sum(each.enabled and each.failing_since is None for each in targets)
-    return count if well == len(targets) else f"{count}, {len(targets) - well} of them not working"
+    words = ["1 place" if len(targets) == 1 else f"{len(targets)} places"]
+    if failing := sum(each.failing_since is not None for each in targets):
+        words.append(f"{failing} failing")
+    if off := sum(not each.enabled and each.failing_since is None for each in targets):
+        words.append(f"{off} switched off")
+    return ", ".join(words)
 
 
 routes = [more]

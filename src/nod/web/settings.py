@@ -137,7 +137,8 @@ async def change_password(viewer: NamedDependency[Viewer]) -> Response[bytes]:
         hashed = await asyncio.to_thread(accounts.hash_password, given["new"], nod.limits)
         found = await nod.store.write(turn)
     except (Forbidden, TooMany, InvalidInput, Conflict) as error:
-        return await _page(viewer, Given(errors={at: said(error)}))
+        status = 429 if isinstance(error, TooMany) else 400
+        return await _page(viewer, Given(errors={at: said(error)}), status=status)
     made = _done(viewer, "password")
     made.set_cookie(make_cookie(nod, found.token))
     return made

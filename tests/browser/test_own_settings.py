@@ -64,7 +64,7 @@ async def test_a_theme_shows_at_once_and_stays(owner: Visit) -> None:
     await page.reload()
     await holds(page, has_paper(INK))
     async with page.expect_response("**/settings/theme"):
-        await page.get_by_label("As the device").check()
+        await page.get_by_label("System").check()
     await holds(page, has_paper(PAPER))
     await page.emulate_media(color_scheme="dark")
     await holds(page, has_paper(INK))
