@@ -72,6 +72,8 @@ _OF_ACTIVE_RUNS = (
     "due_tasks",
     "oldest_waiting_run",
 )
+# Those that look for what has not been acknowledged, among all that was sent.
+_OF_WAITING_EVENTS = ("feed_open", "triggers_to_poll", "undelivered", "waiting_events_of_agent")
 # All rows of a table or of an index. "SCAN later" and the like walk what the query has just found;
 # "SEARCH events" without an index is how SQLite says that it looks through all rows for a minimum.
 _FULL_SCAN = re.compile(
@@ -123,8 +125,12 @@ def test_a_tasks_queue_is_found_without_walking_what_is_under_way(
     assert not [step for step in plan if "runs_active" in step or "runs_by_task" in step], plan
 
 
-def test_what_waits_is_found_without_walking_all_that_was_sent(schema: sqlite3.Connection) -> None:
-    assert [step for step in _plan(schema, "waiting_events_of_agent") if "events_waiting" in step]
+@pytest.mark.parametrize("name", _OF_WAITING_EVENTS)
+def test_what_waits_is_found_without_walking_all_that_was_sent(
+    schema: sqlite3.Connection, name: str
+) -> None:
+    plan = _plan(schema, name)
+    assert [step for step in plan if "events_waiting" in step], plan
 
 
 def test_what_failed_is_found_without_walking_what_went_well(schema: sqlite3.Connection) -> None:

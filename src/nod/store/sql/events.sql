@@ -1,5 +1,8 @@
 -- The outbox and the attempts made on it. What has expired is not sent any more, also in the
 -- moment before the rescue stage ends it.
+--
+-- Whoever looks for what has not been acknowledged says so by the three states, as the index
+-- `events_waiting` does: without them the database walks all that was ever sent to the agent.
 
 -- name: insert_events
 -- attempt_at is set where the agent has a webhook that works: that event has to be tried at its
@@ -34,7 +37,8 @@ SELECT {events} FROM events WHERE run_id = :run_id ORDER BY seq
 -- never taken up counts as undelivered.
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
-WHERE e.agent_id = :agent_id AND e.seq > :after AND (
+WHERE e.agent_id = :agent_id AND e.seq > :after
+  AND e.state IN ('held', 'pending', 'polled') AND (
   (e.state = 'pending'
     AND (e.expires_at IS NULL OR e.expires_at > :now))
   OR (e.state = 'polled' AND e.settled_at <= :polled_before AND EXISTS (
@@ -128,6 +132,7 @@ FROM events e
 JOIN runs r ON r.id = e.run_id
 LEFT JOIN run_payloads p ON p.run_id = e.run_id
 WHERE e.agent_id = :agent_id AND e.type = 'task_trigger' AND r.status = 'pending'
+  AND e.state IN ('held', 'pending', 'polled')
   AND ((e.state = 'pending'
       AND (e.expires_at IS NULL OR e.expires_at > :now))
     OR (e.state = 'polled' AND e.settled_at <= :polled_before))
@@ -146,7 +151,8 @@ LIMIT :limit
 -- The events of an agent that nobody has acknowledged.
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
-WHERE e.agent_id = :agent_id AND e.state IN ('pending', 'polled')
+WHERE e.agent_id = :agent_id AND e.state IN ('held', 'pending', 'polled')
+  AND e.state IN ('pending', 'polled')
   AND (e.state = 'polled' OR e.expires_at IS NULL OR e.expires_at > :now)
 ORDER BY e.seq
 LIMIT :limit
