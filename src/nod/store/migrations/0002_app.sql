@@ -192,7 +192,9 @@ CREATE INDEX events_ended ON events (agent_id, state, settled_at, id)
 
 -- The words of conversations, for the search. A bubble is found by what its run brought as well; a
 -- text that names a run has no bubble of its own. The agent stands in the index as a word, so that
--- among the messages of many people one's own are found at once. This part is SQLite's alone.
+-- among the messages of many people one's own are found at once. So do the first letters of each
+-- word: what has only begun is many words, and all of them would have to be gone through. This part
+-- is SQLite's alone.
 CREATE VIEW searchable AS
 SELECT m.seq, substr(m.agent_id, 5) AS agent, m.text, m.title, m.description, o.text AS output,
   m.kind, m.run_id
@@ -200,7 +202,7 @@ FROM messages m LEFT JOIN run_outputs o ON o.run_id = m.run_id AND m.kind = 'tas
 WHERE NOT (m.kind = 'text' AND m.run_id IS NOT NULL);
 CREATE VIRTUAL TABLE message_search USING fts5 (
   agent, text, title, description, output,
-  content = 'searchable', content_rowid = 'seq', columnsize = 0,
+  content = 'searchable', content_rowid = 'seq', columnsize = 0, prefix = '1 2',
   tokenize = 'unicode61 remove_diacritics 2'
 );
 INSERT INTO message_search (message_search) VALUES ('rebuild');
