@@ -26,6 +26,7 @@ def measurements(databases: Databases, directory: Path, *, quick: bool) -> Seque
         idle(directory, part),
         chat(directory, part),
         streams(directory, part),
+        search(directory, part),
     ]
 
 
@@ -170,6 +171,26 @@ def streams(directory: Path, part: int) -> Measurement:
         jobs=open_pages,
         callers=1,
         notes=["A change is told 100 ms after it, together with those that come meanwhile."],
+    )
+
+
+def search(directory: Path, part: int) -> Measurement:
+    """Looking for words among few messages and among many."""
+    few, many = 1_000 // part, 100_000 // part
+    return Measurement(
+        name="search",
+        title="search: the page of what was found, from request to answer; medians in milliseconds",
+        columns=[
+            Column("common", "a common word", 1),
+            Column("rare", "a rare one", 1),
+            Column("several", "three", 1),
+            Column("letter", "one letter", 1),
+            Column("nothing", "not there", 1),
+            Column("opened", "the message opened", 1),
+        ],
+        contestants=[fresh(directory, f"{count:,} messages", count) for count in (few, many)],
+        jobs=few,
+        callers=1,
     )
 
 

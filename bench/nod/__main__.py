@@ -6,6 +6,7 @@ from bench.child import answer
 from bench.nod.app import chat, streams
 from bench.nod.herd import herd
 from bench.nod.idle import idle
+from bench.nod.search import search
 from bench.nod.throughput import throughput
 from bench.nod.trigger import trigger
 
@@ -18,5 +19,6 @@ if __name__ == "__main__":
             "idle": idle,
             "chat": chat,
             "streams": streams,
+            "search": search,
         }
     )

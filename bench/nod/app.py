@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.child import Work
@@ -32,6 +33,11 @@ WORDS = (
     "It was the cache:\n\n```python\n@lru_cache(maxsize=512)\ndef rate(): ...\n```",
     "Nothing new since yesterday.",
 )
+
+
+def usual_words(number: int) -> str:
+    """What the agent says in its message of that number."""
+    return WORDS[number % len(WORDS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,9 @@ async def stream(server: Server, reader: Reader) -> AsyncIterator[asyncio.Stream
         await outgoing.wait_closed()
 
 
-async def seeded(data_dir: Path, messages: int) -> Reader:
-    """A person, their agent, and a conversation with that many messages of it."""
+async def seeded(data_dir: Path, messages: int, text: Callable[[int], str] = usual_words) -> Reader:
+    """A person, their agent, and a conversation with that many messages of it; `text` is what the
+    message of that number says."""
     async with seeding(data_dir) as seeder:
         made = await seeder.agent(NOT_DUE, 0)
         agent = made.agent
@@ -140,10 +147,10 @@ async def seeded(data_dir: Path, messages: int) -> Reader:
             where = await tx.chat.default_conversation(agent.id)
             return Reader(made, where.id, (await open_session(tx, owner, "Bench")).token)
 
-        async def talk(tx: Tx) -> None:
-            for number in range(min(messages, PER_TRANSACTION)):
-                await agent_message(tx, agent, MessageFields(text=WORDS[number % len(WORDS)]))
+        async def talk(tx: Tx, start: int) -> None:
+            for number in range(start, min(messages, start + PER_TRANSACTION)):
+                await agent_message(tx, agent, MessageFields(text=text(number)))
 
-        for _ in range(0, messages, PER_TRANSACTION):
-            await seeder.write(talk)
+        for start in range(0, messages, PER_TRANSACTION):
+            await seeder.write(partial(talk, start=start))
         return await seeder.write(begin)
