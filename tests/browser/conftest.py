@@ -3,7 +3,8 @@
 Playwright belongs to the event loop it was started in, so these tests share one.
 """
 
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from playwright.async_api import Browser
 from nod.actions.agents import Credentials
 from support.inprocess import PATIENCE_S, InProcess, running
 from support.page import Visit, opened_browser, sign_in, visiting
+from support.server import RunningServer
 
 _HERE = Path(__file__).parent
 
@@ -56,3 +58,28 @@ async def ann(browser: Browser, nod: InProcess) -> AsyncIterator[Visit]:
     async with visiting(browser, nod.url) as visit:
         await sign_in(visit, nod)
         yield visit
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    """`nod serve` that has never been started before."""
+    running = RunningServer(tmp_path).start()
+    yield running
+    running.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def newcomer(browser: Browser, server: RunningServer) -> AsyncIterator[Visit]:
+    """A browser in which nobody is signed in."""
+    async with visiting(browser, server.url, service_workers="allow") as visit:
+        yield visit
+
+
+@pytest.fixture
+def workers() -> Iterator[list["subprocess.Popen[str]"]]:
+    """What works for the agent; it is ended with the test."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for each in started:
+        each.terminate()
+        each.communicate(timeout=15)

@@ -5,15 +5,12 @@ The parts have tests of their own; this one holds the way between them.
 
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import httpx
-import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from support.cli import Shell, add_account
+from support.first_start import PASSWORD, add_agent, set_up, setup_address
 from support.page import Visit, visiting
 from support.server import RunningServer
 
@@ -32,40 +29,17 @@ PROPOSAL = {
     "task_prompt": "Say which ones end soon.",
     "task_schedule": "0 8 * * 1",
 }
-PASSWORD = "a long enough one"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path).start()
-    yield running
-    running.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def ann(browser: Browser, server: RunningServer) -> AsyncIterator[Visit]:
-    async with visiting(browser, server.url, service_workers="allow") as visit:
-        yield visit
-
-
-@pytest.fixture
-def workers() -> Iterator[list["subprocess.Popen[str]"]]:
-    """What works for the agent; it is ended with the test."""
-    started: list[subprocess.Popen[str]] = []
-    yield started
-    for each in started:
-        each.terminate()
-        each.communicate(timeout=15)
 
 
 async def test_from_the_first_start_to_the_settings(
-    ann: Visit,
+    newcomer: Visit,
     browser: Browser,
     server: RunningServer,
     workers: list["subprocess.Popen[str]"],
 ) -> None:
-    page = await ann.page()
-    shell = await first_start(page, server)
+    page = await newcomer.page()
+    await set_up(page, setup_address(server))
+    shell = await add_agent(page, server.url)
     workers.append(shell.start("work", "--", "/bin/sh", "-c", SCRIPT))
     await first_result(page)
     task = await make_a_task_in_words(page)
@@ -74,21 +48,6 @@ async def test_from_the_first_start_to_the_settings(
     await see_it_in_the_agenda(page)
     await choose_the_dark(page)
     await nobody_else_sees_it(browser, server, [task, chat])
-
-
-async def first_start(page: Page, server: RunningServer) -> Shell:
-    """The account by the link in the log, then the first agent."""
-    found = re.search(r"(/setup/\S+)", server.log)
-    assert found is not None
-    await page.goto(server.url + found[1])
-    await page.get_by_label("Your name").fill("Ann")
-    await page.get_by_label("E-mail address").fill("ann@example.org")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Create the account").click()
-    await page.get_by_label("Name").fill("Ada")
-    await page.get_by_role("button", name="Add the agent").click()
-    agent_id = await page.locator("#agent-id").inner_text()
-    return Shell(server.url, agent_id, await page.locator("#secret").inner_text())
 
 
 async def first_result(page: Page) -> None:

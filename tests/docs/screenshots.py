@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page
 
 from nod.actions import setup
-from support.browser import OWNER
+from support.first_start import add_agent, set_up
 from support.inprocess import InProcess, running
 from support.page import DESK, PHONE, Visit, opened_browser, sign_in, visiting
 from support.page_table import FIRST_START, PAGES
@@ -86,13 +86,8 @@ async def _first_start(camera: Camera, _: Visit, nod: InProcess) -> None:
     token = await nod.nod.store.write(setup.make_setup_link)
     page = camera.page
     await camera.take("setup", f"{nod.url}{setup.PATH}{token}")
-    await page.goto(f"{nod.url}{setup.PATH}{token}")
-    await page.get_by_label("Your name").fill("Ann")
-    await page.get_by_label("E-mail address").fill(OWNER)
-    await page.get_by_label("Password").fill("a long enough one")
-    await page.get_by_role("button", name="Create the account").click()
-    await page.get_by_label("Name").fill("Grace")
-    await page.get_by_role("button", name="Add the agent").click()
+    await set_up(page, f"{nod.url}{setup.PATH}{token}")
+    await add_agent(page, nod.url, "Grace")
     await page.get_by_role("heading", name="Connect Grace").wait_for()
     await camera.take("agent-connect")
 
