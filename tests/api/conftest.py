@@ -1,4 +1,4 @@
-"""One Nod in the test's own loop, an agent of it, and its REST calls under /api/agent."""
+"""One Nod in the test's own loop: an agent with its calls, or a household of two people."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from nod.actions.agents import Credentials
+from support.household import Household, open_household
 from support.inprocess import InProcess, running
 
 
@@ -25,3 +26,9 @@ async def ada(nod: InProcess) -> Credentials:
 async def http(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
     async with nod.http(ada) as client:
         yield client
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Household]:
+    async with open_household(tmp_path) as opened:
+        yield opened

@@ -1,6 +1,5 @@
 """The agenda by API, and the calendar that other programs subscribe to."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,6 @@ from support.agendas import done
 from support.household import Household, Person, open_household
 
 AGENDA = "/api/agenda"
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
 
 
 async def get(person: Person, query: dict[str, str] | None = None) -> dict[str, Any]:

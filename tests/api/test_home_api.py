@@ -1,18 +1,8 @@
 """Home by the API: each agent with its last words, what is unread, what waits, what comes next."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from support.household import Household, furnish, open_household
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
+from support.household import Household, furnish
 
 
 async def home(house: Household) -> dict[str, Any]:

@@ -2,19 +2,10 @@
 
 import base64
 import io
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 from PIL import Image
 
-from support.household import Household, open_household
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
+from support.household import Household
 
 
 def photo(size: tuple[int, int] = (3000, 1500)) -> bytes:

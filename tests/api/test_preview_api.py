@@ -1,20 +1,11 @@
 """The preview of a schedule, as the task editor asks for it."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from support.household import Household, Person, open_household
 
 PREVIEW = "/api/schedules/preview"
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
 
 
 async def ask(person: Person, **given: Any) -> dict[str, Any]:

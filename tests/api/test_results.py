@@ -1,19 +1,10 @@
 """A person sees how a run went, what its result changed, and a task's last entries at a glance."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from nod.actions.result import ResultSheet, result_sheet
 from support.household import Household, furnish, open_household
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
 
 
 async def add_task(house: Household) -> str:

@@ -1,18 +1,11 @@
 """Searching over the API: what is found, in which order, page by page; odd words find nothing."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.household import Household, Person, furnish, open_household
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
 
 
 async def say(house: Household, person: Person, text: str, **fields: Any) -> str:

@@ -16,12 +16,6 @@ from support.household import Household, open_household
 from support.world import open_world
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
-
-
 async def add_task(house: Household, **given: Any) -> dict[str, Any]:
     wanted = {"name": "On push", "prompt": "Go.", "schedule": "event", **given}
     answer = await house.ann.http.post(f"/api/tasks/{house.ann.agent.id}", json=wanted)

@@ -1,7 +1,6 @@
 """A person's own account by the API: profile, password, browsers; and logging in too often."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,10 @@ import pytest
 from nod.actions import accounts, sessions
 from nod.actions.sessions import SignedIn
 from nod.domain.errors import NotAuthenticated
-from support.household import Household, Person, open_household
+from support.household import Household, Person
 from support.server import RunningServer
 
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
 
 
 async def give_password(house: Household, person: Person) -> Person:

@@ -1,6 +1,5 @@
 """What a person does over the API, from login to answering."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,6 @@ from nod.actions import accounts
 from support.household import PNG, Household, furnish, open_household
 
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
 
 
 async def log_in(house: Household, email: str, password: str = PASSWORD) -> httpx.Response:

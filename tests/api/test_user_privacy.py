@@ -1,7 +1,6 @@
 """People never see each other's things, on any route there is; a new route is tested by itself."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from litestar.routes import HTTPRoute
 from nod.api import user
 from nod.api.auth import provide_nod
 from nod.domain.limits import Limits
-from support.household import Household, furnish, open_household
+from support.household import Household, furnish
 
 TASK = {"name": "Digest", "prompt": "Sum up.", "schedule": "0 9 * * *"}
 
@@ -72,12 +71,6 @@ THINGS = [call for call in GUARDED if "{" in call[1]]
 # The server's own key, which is no secret.
 SHARED = "/api/notifications/vapid-key"
 LISTS = [path for method, path in GUARDED if method == "GET" and "{" not in path and path != SHARED]
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Household]:
-    async with open_household(tmp_path) as opened:
-        yield opened
 
 
 async def call(client: Any, method: str, path: str, ids: dict[str, str]) -> Any:

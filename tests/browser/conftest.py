@@ -45,6 +45,13 @@ async def ada(nod: InProcess) -> Credentials:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def path(nod: InProcess, ada: Credentials) -> str:
+    """Where the agent's conversation is."""
+    where = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
+    return f"/chats/{where.id}"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def agent(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
     """The agent's own calls."""
     keys = {"X-Nod-Agent-Id": ada.agent.id, "X-Nod-Secret": ada.secret}

@@ -4,7 +4,6 @@ import base64
 import io
 
 import httpx
-import pytest_asyncio
 from PIL import Image
 from playwright.async_api import FilePayload, expect
 
@@ -26,12 +25,6 @@ async def tell(agent: httpx.AsyncClient, text: str) -> str:
     sent = await agent.post("/api/agent/events", json={"type": "message", "text": text})
     sent.raise_for_status()
     return str(sent.json()["message_id"])
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def path(nod: InProcess, ada: Credentials) -> str:
-    where = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
-    return f"/chats/{where.id}"
 
 
 async def test_words_sent_stand_there_at_once_and_the_answer_comes_by_itself(

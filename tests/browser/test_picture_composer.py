@@ -4,11 +4,9 @@ import base64
 import io
 
 import pytest
-import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, FilePayload, Page, expect
 
-from nod.actions.agents import Credentials
 from support.inprocess import InProcess
 from support.page import Visit, sign_in, visiting
 
@@ -33,12 +31,6 @@ def drawn() -> bytes:
 
 def chosen(name: str = "a.png", data: bytes | None = None) -> FilePayload:
     return FilePayload(name=name, mimeType="image/png", buffer=drawn() if data is None else data)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def path(nod: InProcess, ada: Credentials) -> str:
-    where = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
-    return f"/chats/{where.id}"
 
 
 async def send(page: Page) -> None:

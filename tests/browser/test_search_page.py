@@ -28,12 +28,6 @@ async def ids(nod: InProcess, ada: Credentials) -> list[str]:
     return await nod.nod.store.write(talk)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def path(nod: InProcess, ada: Credentials) -> str:
-    where = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
-    return f"/chats/{where.id}"
-
-
 def message(page: Page, number: int) -> Locator:
     return page.locator("#log").get_by_text(f"Message {number}.", exact=True)
 

@@ -1,7 +1,6 @@
 """Buttons on a notification: by POST, once, from our own service worker."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,20 +10,9 @@ from nod.actions.act import buttons
 from nod.actions.decisions import DecisionFields
 from nod.domain.model import Decision
 from support.clock import FakeClock
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
 
 
 @pytest.fixture

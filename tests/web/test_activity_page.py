@@ -1,8 +1,6 @@
 """The page of activity: what happened, in words, by day, narrowed down, page by page."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -17,31 +15,9 @@ from nod.engine.settle import complete
 from nod.store.store import Tx
 from support.browser import signed_in
 from support.clock import FakeClock
-from support.inprocess import InProcess, running, until
+from support.inprocess import InProcess, until
 
 OLDER = {"HX-Request": "true", "HX-Target": "older"}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def alert(nod: InProcess, who: Credentials, title: str, text: str = "") -> None:

@@ -1,9 +1,7 @@
 """The page of the agenda: a day, a week and a month, where each thing leads, and the calendar."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,31 +16,9 @@ from nod.store.store import Tx
 from support.agendas import done
 from support.browser import signed_in
 from support.clock import MONDAY_9, FakeClock
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 
 MONDAY: Instant = MONDAY_9 - 9 * HOUR  # 2026-03-02 in UTC, where the owner is
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def get(client: httpx.AsyncClient, path: str = "/agenda") -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,32 +13,10 @@ from nod.actions.rules import AlwaysOption
 from nod.domain.model import Decision
 from support.browser import signed_in
 from support.clock import FakeClock
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 from support.receiver import Receiver, answer, receiving
 
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    owner = await nod.nod.store.read(lambda tx: tx.people.user(ada.agent.owner_id))
-    assert owner is not None
-    async with await signed_in(nod, owner.email) as client:
-        yield client
+pytestmark = pytest.mark.usefixtures("ada")
 
 
 @pytest.fixture

@@ -17,46 +17,13 @@ from support.browser import signed_in
 from support.clock import FakeClock
 from support.inprocess import PATIENCE_S, InProcess, running
 
+pytestmark = pytest.mark.usefixtures("ada")
+
 HTMX = {"HX-Request": "true", "HX-Target": "newest"}
 
 
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod, await _owner(nod, ada)) as client:
-        yield client
-
-
-async def _owner(nod: InProcess, ada: Credentials) -> str:
-    user = await nod.nod.store.read(lambda tx: tx.people.user(ada.agent.owner_id))
-    assert user is not None
-    return user.email
-
-
-@pytest.fixture
-async def talk(nod: InProcess, ada: Credentials) -> Conversation:
-    return await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
-
-
-@pytest.fixture
-async def agent(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    keys = {"X-Nod-Agent-Id": ada.agent.id, "X-Nod-Secret": ada.secret}
-    async with httpx.AsyncClient(base_url=nod.url, headers=keys, timeout=PATIENCE_S) as client:
-        yield client
-
-
 async def say(agent: httpx.AsyncClient, text: str, **fields: Any) -> str:
-    sent = await agent.post("/api/agent/events", json={"type": "message", "text": text, **fields})
+    sent = await agent.post("/events", json={"type": "message", "text": text, **fields})
     return str(sent.json()["message_id"])
 
 
@@ -66,7 +33,7 @@ async def start_run(nod: InProcess, ada: Credentials) -> Run:
 
 
 async def complete(agent: httpx.AsyncClient, run: Run, text: str) -> None:
-    address = f"/api/agent/tasks/runs/{run.id}"
+    address = f"/tasks/runs/{run.id}"
     (await agent.put(f"{address}/output", json={"text": text})).raise_for_status()
     done = {"status": "completed", "summary": "All well.", "usage": {"input_tokens": 1200}}
     (await agent.post(f"{address}/complete", json=done)).raise_for_status()
@@ -90,9 +57,9 @@ async def test_home_names_the_request_that_ends_first(
     ann: httpx.AsyncClient, agent: httpx.AsyncClient
 ) -> None:
     asked = {"type": "decision", "kind": "approval"}
-    await agent.post("/api/agent/events", json={**asked, "title": "Merge it?"})
+    await agent.post("/events", json={**asked, "title": "Merge it?"})
     soon = {**asked, "title": "Deploy it?", "expires_in_s": 600}
-    first = (await agent.post("/api/agent/events", json=soon)).json()["decision_id"]
+    first = (await agent.post("/events", json=soon)).json()["decision_id"]
     assert "Waiting for you: Deploy it?" in (await ann.get("/")).text
     await ann.post(f"/requests/{first}/answer", data={"status": "approved"})
     assert "Waiting for you: Merge it?" in (await ann.get("/")).text
@@ -114,11 +81,11 @@ async def test_a_person_writes_and_the_agent_is_told(
     sent = await ann.post(address, data={"text": "Which?", "reply_to_id": quoted}, headers=HTMX)
     assert "Which?" in sent.text
     assert "sent" in sent.text
-    told = (await agent.get("/api/agent/events")).json()
+    told = (await agent.get("/events")).json()
     assert [(each["text"], each["reply_to_text"]) for each in told] == [
         ("Which?", "Two reviews wait")
     ]
-    await agent.post(f"/api/agent/events/{told[0]['event_id']}/ack")
+    await agent.post(f"/events/{told[0]['event_id']}/ack")
     assert "delivered" in (await ann.get(f"/chats/{talk.id}")).text
 
 
@@ -126,23 +93,23 @@ async def test_a_person_writes_and_the_agent_is_told(
     ("minutes", "words"), [(1, "answered<"), (125, "answered 2 h 5 min later")]
 )
 async def test_what_was_answered_says_so_and_how_much_later(
-    tmp_path: Path, minutes: int, words: str
+    nod: InProcess,
+    ada: Credentials,
+    ann: httpx.AsyncClient,
+    agent: httpx.AsyncClient,
+    talk: Conversation,
+    clock: FakeClock,
+    minutes: int,
+    words: str,
 ) -> None:
-    clock = FakeClock()
-    async with running(tmp_path, clock) as nod:
-        ada = await nod.add_agent()
-        talk = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
-        async with await signed_in(nod, await _owner(nod, ada)) as ann, nod.http(ada) as agent:
-            page = f"/chats/{talk.id}"
-            await ann.post(f"{page}/messages", data={"text": "Which?"})
-            await agent.get("/events")
-            run = await start_run(nod, ada)
-            said = {"type": "message", "text": "During a run", "task_run_id": run.id}
-            await agent.post("/events", json=said)
-            assert "answered" not in (await ann.get(page)).text
-            clock.advance(60 * minutes)
-            await agent.post("/events", json={"type": "message", "text": "The second."})
-            assert words in re.sub(r"\s+<", "<", (await ann.get(page)).text)
+    page = f"/chats/{talk.id}"
+    await ann.post(f"{page}/messages", data={"text": "Which?"})
+    await agent.get("/events")
+    await say(agent, "During a run", task_run_id=(await start_run(nod, ada)).id)
+    assert "answered" not in (await ann.get(page)).text
+    clock.advance(60 * minutes)
+    await say(agent, "The second.")
+    assert words in re.sub(r"\s+<", "<", (await ann.get(page)).text)
 
 
 async def test_a_message_that_is_long_unanswered_shows_its_answer_without_a_reload(
@@ -250,12 +217,18 @@ async def test_a_result_is_downloaded_whole_and_the_task_run_again(
 
 
 async def test_a_result_says_what_changed_and_how_its_run_went(
-    nod: InProcess, ada: Credentials, ann: httpx.AsyncClient, agent: httpx.AsyncClient
+    nod: InProcess,
+    ada: Credentials,
+    ann: httpx.AsyncClient,
+    agent: httpx.AsyncClient,
+    clock: FakeClock,
 ) -> None:
     first = await start_run(nod, ada)
     await complete(agent, first, "## Merged\n- one\n")
+    clock.advance(60)
     again = await ann.post(f"/runs/{first.id}/again")
     second = await nod.run(again.headers["Location"].rpartition("/")[2])
+    clock.advance(60)
     await complete(agent, second, "## Merged\n- one\n- two\n")
     sheet = (await ann.get(f"/runs/{second.id}")).text
     assert "1 change since" in sheet
@@ -305,8 +278,9 @@ def moment(page: str) -> str:
 
 
 async def test_a_page_hears_of_what_comes_in_and_then_shows_what_a_reload_shows(
-    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation
+    ann: httpx.AsyncClient, agent: httpx.AsyncClient, talk: Conversation, clock: FakeClock
 ) -> None:
+    clock.advance(60)
     page = (await ann.get(f"/chats/{talk.id}")).text
     async with ann.stream("GET", f"/live?since={moment(page)}") as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
@@ -349,13 +323,9 @@ async def test_streams_end_when_the_server_stops(
 
 
 async def test_unread_messages_are_counted_up_to_a_number(tmp_path: Path) -> None:
-    async with running(tmp_path, unread_messages=3) as nod:
+    async with running(tmp_path / "few", unread_messages=3) as nod:
         ada = await nod.add_agent()
-        keys = {"X-Nod-Agent-Id": ada.agent.id, "X-Nod-Secret": ada.secret}
-        async with (
-            httpx.AsyncClient(base_url=nod.url, headers=keys) as agent,
-            await signed_in(nod, await _owner(nod, ada)) as ann,
-        ):
+        async with nod.http(ada) as agent, await signed_in(nod) as ann:
             for number, shown in ((1, 1), (2, 2), (3, 3), (4, 3)):
                 await say(agent, f"Message {number}")
                 assert f'{shown}<span class="sr"> unread' in (await ann.get("/")).text

@@ -1,8 +1,6 @@
 """A conversation opened at an older message: what is shown, and reading on both ways."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,25 +9,7 @@ from nod.actions import chat
 from nod.actions.agents import Credentials
 from nod.actions.chat import MessageFields
 from nod.store.store import Tx
-from support.browser import signed_in
-from support.inprocess import InProcess, running
-
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
+from support.inprocess import InProcess
 
 
 async def say(nod: InProcess, who: Credentials, *texts: str) -> list[str]:

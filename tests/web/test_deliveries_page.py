@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,22 +15,11 @@ from nod.domain.model import Delivery
 from nod.store.store import Tx
 from support.browser import signed_in
 from support.clock import FakeClock
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 from support.receiver import Receiver, answer, receiving
 
 SHEET = {"HX-Request": "true", "HX-Target": "sheet"}
 OLDER = {"HX-Request": "true", "HX-Target": "older"}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
 
 
 @pytest.fixture
@@ -41,20 +29,9 @@ async def hook() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
 async def bob(nod: InProcess, hook: Receiver) -> Credentials:
     """An agent with a webhook, whose first call is answered by 502."""
     return await nod.add_agent("Bob", webhook_url=hook.url)
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def fire(nod: InProcess, who: Credentials, **given: Any) -> str:

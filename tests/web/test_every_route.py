@@ -20,7 +20,7 @@ from nod.store.store import Tx
 from nod.web import pages
 from support.browser import signed_in
 from support.household import Household, furnish, open_household
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 
 _IDS = (
     *("agent_id", "task_id", "run_id", "conversation_id", "decision_id", "image_id"),
@@ -61,12 +61,6 @@ def test_the_routes_are_found() -> None:
     assert len(CHANGES) > 30
     assert len(THINGS) > 30
     assert ("POST", "/settings/password") in SIGNED_IN
-
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from nod.actions import decisions
 from nod.actions.agents import Credentials
 from nod.actions.decisions import DecisionFields
 from support.browser import signed_in
-from support.inprocess import PATIENCE_S, InProcess, running
+from support.inprocess import PATIENCE_S, InProcess
 
 STATIC = Path(web.__file__).with_name("static")
 MOST_BYTES = 100_000
@@ -58,23 +58,6 @@ class Read(HTMLParser):
         """The addresses of what the page loads by itself."""
         links = [found["href"] for tag, found in self.tags if tag == "link"]
         return links + [found["src"] for _, found in self.tags if "src" in found]
-
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The five tabs, and the page More with all that has no tab."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,27 +12,11 @@ from nod.actions.decisions import DecisionFields
 from nod.store.store import Tx
 from nod.version import __version__
 from support.browser import signed_in
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
+
+pytestmark = pytest.mark.usefixtures("ada")
 
 TABS = ["/", "/tasks", "/agenda", "/requests", "/more"]
-
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    assert ada.agent.owner_id
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def tabs(ann: httpx.AsyncClient, path: str) -> str:

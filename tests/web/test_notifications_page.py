@@ -29,14 +29,11 @@ from support.push_service import Browser
 from support.receiver import Receiver, answer, receiving
 from support.sample_places import furnish_places
 
+pytestmark = pytest.mark.usefixtures("ada")
+
 PAGE = "/settings/notifications"
 HTMX = {"HX-Request": "true", "HX-Target": "places"}
 OFF = {"quiet": "", "quiet_from": "", "quiet_until": "", "morning": "", "morning_at": ""}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture
@@ -46,21 +43,10 @@ async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
 
 
 @pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
 async def owner(nod: InProcess, ada: Credentials) -> User:
     found = await nod.nod.store.read(lambda tx: tx.people.user(ada.agent.owner_id))
     assert found is not None
     return found
-
-
-@pytest.fixture
-async def ann(nod: InProcess, owner: User) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod, owner.email) as client:
-        yield client
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from support.browser import signed_in
 from support.clock import FakeClock
 from support.inprocess import PATIENCE_S, InProcess, running
 
+pytestmark = pytest.mark.usefixtures("ada")
+
 HTMX = {"HX-Request": "true", "HX-Target": "newest"}
 
 
@@ -29,32 +31,9 @@ def drawn(size: tuple[int, int] = (60, 30), kind: str = "PNG") -> bytes:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
     async with running(tmp_path, clock, message_pictures=2) as started:
         yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    owner = await nod.nod.store.read(lambda tx: tx.people.user(ada.agent.owner_id))
-    assert owner is not None
-    async with await signed_in(nod, owner.email) as client:
-        yield client
-
-
-@pytest.fixture
-async def talk(nod: InProcess, ada: Credentials) -> Conversation:
-    return await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
 
 
 def files(*pictures: bytes) -> list[tuple[str, tuple[str, bytes, str]]]:
@@ -187,7 +166,7 @@ async def test_a_picture_that_was_not_sent_goes_after_a_day_and_one_that_was_sta
 
 
 async def test_a_picture_goes_with_its_message(tmp_path: Path) -> None:
-    async with running(tmp_path) as nod:
+    async with running(tmp_path / "other") as nod:
         ada = await nod.add_agent()
         talk = await nod.nod.store.read(lambda tx: tx.chat.default_conversation(ada.agent.id))
         async with await signed_in(nod) as ann:

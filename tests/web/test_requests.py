@@ -1,7 +1,6 @@
 """The page of requests: cards are answered, answers taken back, and the agent hears in time."""
 
 import re
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -19,33 +18,11 @@ from nod.domain.runs import make_run
 from nod.store.store import Tx
 from support.browser import signed_in
 from support.clock import FakeClock
-from support.inprocess import InProcess, running, until
+from support.inprocess import InProcess, until
 from support.server import RunningServer
 
 UNDO_S = 10
 HTMX = {"HX-Request": "true", "HX-Target": "card"}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def ask(nod: InProcess, ada: Credentials, title: str = "May I?", **fields: Any) -> Decision:

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,35 +10,13 @@ from nod.actions.agents import Credentials
 from nod.domain.model import Run
 from nod.engine.fire import run_now
 from support.browser import signed_in
-from support.inprocess import InProcess, running
+from support.clock import FakeClock
+from support.inprocess import InProcess
 from support.receiver import answer, receiving
 
+pytestmark = pytest.mark.usefixtures("ada")
+
 SHEET = {"HX-Request": "true", "HX-Target": "sheet"}
-
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    owner = await nod.nod.store.read(lambda tx: tx.people.user(ada.agent.owner_id))
-    assert owner is not None
-    async with await signed_in(nod, owner.email) as client:
-        yield client
-
-
-@pytest.fixture
-async def agent(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    async with nod.http(ada) as client:
-        yield client
 
 
 async def start(nod: InProcess, ada: Credentials) -> Run:
@@ -136,12 +112,17 @@ async def test_usage_and_cost_are_shown(
 
 
 async def test_of_very_many_changes_the_first_are_drawn_and_the_rest_counted(
-    nod: InProcess, ada: Credentials, ann: httpx.AsyncClient, agent: httpx.AsyncClient
+    nod: InProcess,
+    ada: Credentials,
+    ann: httpx.AsyncClient,
+    agent: httpx.AsyncClient,
+    clock: FakeClock,
 ) -> None:
     task = await nod.add_task(ada)
     for text in ("# Old\n", "".join(f"# {each}\n\nx\n\n" for each in range(9_000))):
         run = await nod.nod.store.write(lambda tx: run_now(tx, task))
         await complete(agent, run, text)
+        clock.advance(60)
     shown = await sheet(ann, run.id)
     assert "and 8,961 more" in shown
     assert shown.count("· added</h3>") == 40

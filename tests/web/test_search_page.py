@@ -1,8 +1,6 @@
 """The page of the search: what is found, in words and marks, and that each leads to its place."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,27 +12,10 @@ from nod.actions.decisions import DecisionFields
 from nod.engine.settle import complete, put_output
 from nod.store.store import Tx
 from support.browser import signed_in
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 
 TYPED = {"HX-Request": "true", "HX-Target": "found"}
 MORE = {"HX-Request": "true", "HX-Target": "more"}
-
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def say(nod: InProcess, who: Credentials, *texts: str) -> list[str]:

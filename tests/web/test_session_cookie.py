@@ -1,44 +1,20 @@
 """The cookie of a browser that stays signed in: it changes every day, whatever is asked first."""
 
 import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from nod.actions.agents import Credentials
 from nod.actions.chat import MessageFields, agent_message
-from support.browser import signed_in
 from support.clock import FakeClock
 from support.household import PNG
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
+
+pytestmark = pytest.mark.usefixtures("ada")
 
 DAY_S = 86_400
 HTMX = {"HX-Request": "true", "HX-Target": "main"}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    assert ada.agent.owner_id
-    async with await signed_in(nod) as client:
-        yield client
 
 
 def held(ann: httpx.AsyncClient) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,28 +14,14 @@ from nod.domain.model import User
 from nod.store.store import Tx
 from support.browser import OWNER, signed_in
 from support.clock import FakeClock
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
+
+pytestmark = pytest.mark.usefixtures("owner")
 
 PASSWORD = "correct horse battery"
 ANOTHER = "a horse of another colour"
 HTMX = {"HX-Request": "true", "HX-Target": "theme"}
 ANN = {"name": "Ann", "timezone": "Europe/Berlin", "locale": "en_GB"}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
 
 
 @pytest.fixture
@@ -52,12 +37,6 @@ async def owner(nod: InProcess, ada: Credentials) -> User:
         return known
 
     return await nod.nod.store.write(give)
-
-
-@pytest.fixture
-async def ann(nod: InProcess, owner: User) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod, owner.email) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The editor of a task: what it says back, what it saves, and what it leaves alone."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +15,7 @@ from nod.domain.task_fields import TaskFields
 from support.browser import signed_in
 from support.clock import MONDAY_9, FakeClock
 from support.forms import form_of
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 
 pytestmark = pytest.mark.usefixtures("ada")
 
@@ -41,25 +39,8 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
 async def ada(nod: InProcess) -> Credentials:
     return await nod.add_agent(timezone=BERLIN)
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def stored(nod: InProcess, task_id: str) -> Task:

@@ -2,9 +2,7 @@
 
 import gzip
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,35 +12,13 @@ from nod.domain.instant import DAY, HOUR, MINUTE
 from nod.domain.model import Run, Task, new_id
 from nod.domain.runs import make_run
 from support.browser import signed_in
-from support.clock import MONDAY_9, FakeClock
-from support.inprocess import InProcess, running
+from support.clock import MONDAY_9
+from support.inprocess import InProcess
 
 pytestmark = pytest.mark.usefixtures("ada")
 
 SWITCH = {"HX-Request": "true", "HX-Target": "task"}
 MOST_BYTES = 60_000  # of a page, zipped; scripts and styles come to the rest of 100 KB
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def nod(tmp_path: Path, clock: FakeClock) -> AsyncIterator[InProcess]:
-    async with running(tmp_path, clock) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 async def page(ann: httpx.AsyncClient, path: str = "/tasks") -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -15,26 +14,9 @@ from nod.domain.model import Task
 from nod.web.services import SERVICES
 from support.browser import signed_in
 from support.forms import form_of
-from support.inprocess import InProcess, running
+from support.inprocess import InProcess
 
 SECRET = "a secret of some length"
-
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with await signed_in(nod) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Each notice opens a page that is there, at the very bubble, card or line it tells of."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
@@ -16,26 +13,10 @@ from nod.engine.fire import run_now
 from nod.engine.settle import Outcome, complete
 from nod.store.chat import LAST_ID
 from nod.store.store import Tx
-from support.browser import OWNER, signed_in
-from support.inprocess import InProcess, running
+from support.browser import OWNER
+from support.inprocess import InProcess
 
-
-@pytest.fixture
-async def nod(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def ada(nod: InProcess) -> Credentials:
-    return await nod.add_agent()
-
-
-@pytest.fixture
-async def ann(nod: InProcess, ada: Credentials) -> AsyncIterator[httpx.AsyncClient]:
-    assert ada.secret
-    async with await signed_in(nod) as client:
-        yield client
+pytestmark = pytest.mark.usefixtures("ada")
 
 
 async def tell_everything(tx: Tx, nod: InProcess, ada: Credentials, task: Task) -> None:
