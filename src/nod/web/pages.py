@@ -34,12 +34,12 @@ from nod.web import (
 )
 from nod.web.problems import answer
 from nod.web.session import check_origin, cookies_renewed, viewer
-from nod.web.view import load_templates
+from nod.web.view import warm_up
 
 
 def routes(limits: Limits) -> list[ControllerRouterHandler]:
     """What to mount. The app gives the dependency `nod` to all of them."""
-    load_templates()
+    warm_up()
 
     def router(handlers: Sequence[ControllerRouterHandler], body_bytes: int) -> Router:
         return Router(

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from litestar import MediaType, Request, Response
 
 from nod.app import Nod
-from nod.domain.instant import Instant
+from nod.domain.instant import DAY, Instant
 from nod.domain.model import Session, User
 from nod.domain.words import duration_words
 from nod.web import assets, cards, icons, markdown
@@ -57,10 +57,13 @@ def _environment() -> Environment:
 _ENVIRONMENT = _environment()
 
 
-def load_templates() -> None:
-    """Compile every template, so that the first page takes no longer than the next."""
+def warm_up() -> None:
+    """Load what pages are drawn with, so that the first takes no longer than the next."""
     for name in _ENVIRONMENT.list_templates():
         _ENVIRONMENT.get_template(name)
+    # The tables behind links, code and dates are made at their first use.
+    markdown.to_html("https://nod.example\n\n```python\npass\n```")
+    Times("UTC", "en", now=0).when(DAY)
 
 
 @dataclass(frozen=True)
