@@ -9,7 +9,6 @@ from litestar.params import FromPath, FromQuery
 
 from nod.actions import agents, endpoint, rules
 from nod.actions.agents import AgentChanges
-from nod.api.user.agents import NO_AGENT
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.webhook import Answer
 from nod.domain.errors import Conflict, InvalidInput, NodError
@@ -244,8 +243,6 @@ async def remove(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) -> Re
         await viewer.nod.store.write(take_away)
     except InvalidInput as error:
         return await _refused(viewer, agent_id, Given("remove", fields=fields), error)
-    for socket in viewer.nod.sockets.of(agent_id):
-        socket.hang_up(NO_AGENT, "this agent was removed")
     return viewer.go("/")
 
 

@@ -21,7 +21,6 @@ from nod.api.user.views import (
 )
 from nod.app import Nod
 from nod.delivery.address_guard import AddressGuard
-from nod.delivery.sockets import NO_AGENT as NO_AGENT
 from nod.domain.model import Agent, User
 from nod.store.store import Tx
 
