@@ -62,8 +62,11 @@ async def test_older_words_come_as_one_scrolls_back_and_the_place_stays(
     page = await ann.page(path)
     await expect(page.locator("#log").get_by_text("Message 59.", exact=True)).to_be_in_viewport()
     await expect(page.locator("#log").get_by_text("Message 0.", exact=True)).to_have_count(0)
+    await expect(page.locator(".day").first).to_be_visible()
     await page.evaluate("scrollTo(0, 0)")
     await expect(page.locator("#log").get_by_text("Message 0.", exact=True)).to_have_count(1)
+    shown = await page.locator(".day:visible").all_inner_texts()
+    assert sorted(shown) == sorted(set(shown))  # no day is named twice where two blocks meet
     await expect(page.locator("#log").get_by_text("Message 20.", exact=True)).to_be_in_viewport()
     before = await page.evaluate("scrollY")
     await tell(agent, "Something new.")

@@ -33,6 +33,7 @@ class Block:
 
     bubbles: tuple[Bubble, ...]
     more: bool  # there are older ones
+    earlier: Message | None = None  # the one just before the first
 
     @property
     def first_seq(self) -> int:
@@ -58,7 +59,8 @@ async def load_block(
     found = await tx.chat.messages(where.id, size + 1, before)
     wanted = [each for each in found[:size] if each.seq >= first]
     bubbles = [await _bubble(tx, each) for each in reversed(wanted)]
-    return Block(tuple(bubbles), more=len(found) > size)
+    earlier = found[len(wanted)] if len(found) > len(wanted) else None
+    return Block(tuple(bubbles), len(found) > size, earlier)
 
 
 async def end_of_block(tx: Tx, where: Conversation, after: int, size: int) -> int:
