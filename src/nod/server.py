@@ -6,23 +6,24 @@ import socket as sockets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import uvicorn
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.di import Provide
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
 from nod.api import agent, docs, feed, health, hooks, user
-from nod.api.auth import provide_nod
+from nod.api.auth import SCOPE_KEY, provide_nod
 from nod.api.problems import handlers
 from nod.api.socket import PATH, STATE_KEY, AgentSockets, Message, Receive, Send
 from nod.app import Nod
 from nod.config import Settings
 from nod.delivery.sockets import Socket
 from nod.domain.errors import Unavailable
+from nod.domain.limits import Limits
 from nod.web import live, pages
 
 # Above the limit of a frame: one that is somewhat too large is answered, not cut off.
@@ -35,24 +36,10 @@ class Doors:
     """HTTP goes to the framework; the agent's socket, which carries most, goes straight in."""
 
     def __init__(self, nod: Nod) -> None:
+        self._nod = nod
         self._sockets = AgentSockets(nod)
         self._live = live.LiveStreams(nod)
-        self.http = Litestar(
-            route_handlers=[
-                *agent.routes(nod.limits),
-                *hooks.routes,
-                *health.routes,
-                *feed.routes,
-                *user.routes(nod.limits),
-                *pages.routes(nod.limits),
-            ],
-            state=State({"nod": nod}),
-            dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
-            exception_handlers=handlers,
-            openapi_config=docs.openapi_config(),
-            request_max_body_size=nod.limits.body_bytes,
-            logging_config=None,  # telemetry/ has set it up
-        )
+        self._http = framework(nod.limits)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"].startswith(PATH):
@@ -60,11 +47,34 @@ class Doors:
         elif scope["type"] == "http" and scope["path"] == live.PATH:
             await self._live(scope, receive, send)
         else:
+            known = {**scope, SCOPE_KEY: self._nod}
             if scope.get("method") == "HEAD":
                 # Whatever can be got can be asked for without its body (RFC 9110, 9.3.2), which the
                 # server leaves out; many monitors ask so.
-                scope = {**scope, "method": "GET"}
-            await self.http(scope, receive, send)  # type: ignore[arg-type]
+                known["method"] = "GET"
+            await self._http(known, receive, send)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4)
+def framework(limits: Limits) -> Litestar:
+    """All routes. To build them takes a quarter of a second, and they hold nothing of a Nod: whose
+    they are comes with each request. So a process that starts many, as tests do, builds them once.
+    """
+    return Litestar(
+        route_handlers=[
+            *agent.routes(limits),
+            *hooks.routes,
+            *health.routes,
+            *feed.routes,
+            *user.routes(limits),
+            *pages.routes(limits),
+        ],
+        dependencies={"nod": Provide(provide_nod, sync_to_thread=False)},
+        exception_handlers=handlers,
+        openapi_config=docs.openapi_config(),
+        request_max_body_size=limits.body_bytes,
+        logging_config=None,  # telemetry/ has set it up
+    )
 
 
 class AgentProtocol(WebSocketsSansIOProtocol):

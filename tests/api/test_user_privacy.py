@@ -1,7 +1,6 @@
 """People never see each other's things, on any route there is; a new route is tested by itself."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from litestar.routes import HTTPRoute
 from nod.api import user
 from nod.api.auth import provide_nod
 from nod.domain.limits import Limits
+from nod.server import framework
 from support.household import Household, furnish
 
 TASK = {"name": "Digest", "prompt": "Sum up.", "schedule": "0 9 * * *"}
@@ -80,12 +80,8 @@ async def call(client: Any, method: str, path: str, ids: dict[str, str]) -> Any:
     return await client.request(method, path.format(**ids), params=QUERIES.get(path, {}), **sent)
 
 
-def test_the_server_has_no_other_routes_for_people(tmp_path: Path) -> None:
-    from nod.app import Nod
-    from nod.config import load
-    from nod.server import Doors
-
-    served = table(Doors(Nod(load({}, {"data_dir": tmp_path}))).http)
+def test_the_server_has_no_other_routes_for_people() -> None:
+    served = table(framework(Limits()))
     elsewhere = ("/api/agent/", "/api/webhooks/", "/api/docs", "/api/openapi")
     mine = [each for each in served if each[1].startswith("/api/")]
     assert [each for each in mine if not each[1].startswith(elsewhere)] == CALLS

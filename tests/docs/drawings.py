@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,10 +10,8 @@ from prometheus_client import Metric
 
 from nod.api.frames_table import CLOSE_CODES, FROM_AGENT, TO_AGENT, WEBHOOK_HEADERS, Frame
 from nod.api.frames_table import Field as FrameField
-from nod.app import Nod
 from nod.cli.main import main as nod_command
 from nod.cli.task_output import main as output_command
-from nod.config import load
 from nod.domain.limits import Limits
 from nod.domain.states import (
     DECISION_TRANSITIONS,
@@ -24,7 +21,7 @@ from nod.domain.states import (
     mermaid,
 )
 from nod.mcp.server import TOOLS
-from nod.server import Doors
+from nod.server import framework
 from nod.telemetry.metrics import Metrics
 
 _UNITS = (("_bytes", "bytes"), ("_chars", "characters"), ("_s", "seconds"))
@@ -32,8 +29,8 @@ _SIZES = ((1024**2, "MiB"), (1024, "KiB"))
 _TIMES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
-def drawings(data_dir: Path) -> dict[str, str]:
-    """Every drawn part. `data_dir` is an empty directory for the server that is looked at."""
+def drawings() -> dict[str, str]:
+    """Every drawn part."""
     return {
         "limits": _limits(),
         "run-chart": _chart(RUN_TRANSITIONS),
@@ -43,7 +40,7 @@ def drawings(data_dir: Path) -> dict[str, str]:
         "decision-chart": _chart(DECISION_TRANSITIONS),
         "decision-table": _transitions(DECISION_TRANSITIONS),
         "commands": _commands(),
-        "routes": _table(("Call", "What it does"), _routes(data_dir)),
+        "routes": _table(("Call", "What it does"), _routes()),
         "frames-from-agent": "".join(map(_frame, FROM_AGENT)),
         "frames-to-agent": "".join(map(_frame, TO_AGENT)),
         "close-codes": _table(
@@ -59,12 +56,11 @@ def drawings(data_dir: Path) -> dict[str, str]:
     }
 
 
-def routes(data_dir: Path) -> list[tuple[str, str, HTTPRouteHandler]]:
+def routes() -> list[tuple[str, str, HTTPRouteHandler]]:
     """Method, path and handler of every route that is part of the API."""
-    nod = Nod(load({"NOD_DATA_DIR": str(data_dir)}, {}))
     found = [
         (method, path, handler)
-        for route in Doors(nod).http.routes
+        for route in framework(Limits()).routes
         for handler in getattr(route, "route_handlers", ())
         if isinstance(handler, HTTPRouteHandler) and handler.resolve_include_in_schema()
         for path in [_plain_path(route.path)]
@@ -150,10 +146,10 @@ def _option(option: click.Option, context: click.Context) -> tuple[str, str]:
     return f"`{record[0]}`", record[1] or "How many."
 
 
-def _routes(data_dir: Path) -> list[list[str]]:
+def _routes() -> list[list[str]]:
     return [
         [f"`{method} {path}`", _first_line(handler.fn.__doc__)]
-        for method, path, handler in routes(data_dir)
+        for method, path, handler in routes()
     ]
 
 

@@ -1,8 +1,6 @@
 """Draws the drawn parts of the documentation anew: `PYTHONPATH=tests python -m docs.generate`."""
 
 import sys
-import tempfile
-from pathlib import Path
 
 from docs.book import pages, with_parts
 from docs.drawings import drawings
@@ -10,8 +8,7 @@ from docs.drawings import drawings
 
 def main() -> None:
     """Rewrites every page that has a drawn part, and names those that changed."""
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = drawings(Path(folder))
+    drawn = drawings()
     for path in pages():
         before = path.read_text(encoding="utf-8")
         after = with_parts(before, drawn)

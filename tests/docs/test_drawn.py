@@ -1,7 +1,5 @@
 """What the documentation draws from the program is as the program is."""
 
-from pathlib import Path
-
 import pytest
 
 from docs.book import page, pages, parts
@@ -17,8 +15,8 @@ from nod.domain.states import (
 AGAIN = "draw them anew: PYTHONPATH=tests .venv/bin/python -m docs.generate"
 
 
-def test_drawn_parts_show_the_program_as_it_is(tmp_path: Path) -> None:
-    drawn = drawings(tmp_path)
+def test_drawn_parts_show_the_program_as_it_is() -> None:
+    drawn = drawings()
     old = [
         f"{name} in {path.name}"
         for path in pages()
@@ -28,9 +26,9 @@ def test_drawn_parts_show_the_program_as_it_is(tmp_path: Path) -> None:
     assert old == [], AGAIN
 
 
-def test_everything_that_can_be_drawn_is_on_a_page(tmp_path: Path) -> None:
+def test_everything_that_can_be_drawn_is_on_a_page() -> None:
     shown = {name for path in pages() for name in parts(path.read_text(encoding="utf-8"))}
-    assert shown == set(drawings(tmp_path))
+    assert shown == set(drawings())
 
 
 @pytest.mark.parametrize(

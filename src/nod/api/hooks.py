@@ -13,12 +13,12 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import HttpMethod, MediaType, Request, Response, post, route
-from litestar.datastructures import State
 from litestar.exceptions import MethodNotAllowedException
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath
 
 from nod.actions.calls import may_write_refusal, why_refused, write_refusal
+from nod.api.auth import nod_of
 from nod.app import Nod
 from nod.domain import inbound
 from nod.domain.errors import InvalidInput, NodError, NotFound, TooLarge, Unavailable
@@ -69,15 +69,13 @@ _PATH = "/api/webhooks/{trigger_id:str}"
         202: ResponseSpec(Accepted, generate_examples=False, description="The run is stored"),
     },
 )
-async def call_trigger(
-    trigger_id: FromPath[str], request: Request[Any, Any, State]
-) -> Response[Any]:
+async def call_trigger(trigger_id: FromPath[str], request: Request[Any, Any, Any]) -> Response[Any]:
     """Fires the task with this trigger. Any body up to 1 MiB; it reaches the agent as `payload`.
 
     A call that repeats an Idempotency-Key, webhook-id, X-GitHub-Delivery or Stripe event id within
     a day is answered with the first run.
     """
-    nod: Nod = request.app.state.nod
+    nod = nod_of(request)
     task = await find_task(nod, trigger_id)
     headers = _headers(request.scope["headers"])
     size: int | None = _announced(headers)

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import httpcore
@@ -67,6 +68,12 @@ class _Line:
     used_at: float = 0.0
 
 
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """Trust in the certificates of the system and of certifi, which takes a while to read."""
+    return httpcore.default_ssl_context()
+
+
 class WebhookSender:
     """Sends webhooks. One for the process; used and closed in one event loop."""
 
@@ -77,7 +84,7 @@ class WebhookSender:
         self._guard = guard
         self._limits = limits
         self._clock = clock
-        self._tls = tls or httpcore.default_ssl_context()
+        self._tls = tls or _trusted()
         self._backend = GuardedBackend(guard, limits.webhook_timeout_s)
         self._slots = asyncio.Semaphore(limits.webhook_connections)
         # One small pool for each host, the least recently used first. httpcore looks at every
