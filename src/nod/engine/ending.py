@@ -47,7 +47,7 @@ async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None)
 
     1. The run itself, its scratchpad emptied.
     2. Its questions close, and its event is not sent any more.
-    3. The chat shows it.
+    3. The chat shows it, and nothing of "Thinking…" about it.
     4. Its task learns of it: last result, failures in a row, retry.
     5. Those of its task's runs that wait in the queue go whose turn has come.
     """
@@ -61,6 +61,10 @@ async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None)
     await _settle_event(tx, ended, via)
     if around.shown_in is not None and ended.status in ("completed", "failed"):
         await tx.chat.put_bubble(around.shown_in, ended, ended.summary or "", tx.now)
+    if around.is_thinking:
+        # An agent that works on something else as well says so again with its next heartbeat.
+        await tx.people.set_thinking(ended.agent_id, None, None, None)
+        tx.effects.fact("thinking_over", agent_id=ended.agent_id)
     task = around.task
     if task.deleted_at is None:
         task = await _tell_task(tx, task, ended, told=around.has_reader)

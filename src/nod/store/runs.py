@@ -47,6 +47,7 @@ class RunEnd(NamedTuple):
     has_questions: bool
     has_queue: bool  # runs of the same task wait for their turn
     has_reader: bool  # the person has somewhere to be notified
+    is_thinking: bool  # the chat shows the agent at work
 
 
 class Runs:
@@ -188,10 +189,8 @@ class Runs:
     async def end_of(self, run: Run) -> RunEnd:
         """What is to be seen to when the run ends."""
         [found] = await self._db.all("run_end", run_id=run.id, task_id=run.task_id)
-        *task, shown_in, context, questions, queue, reader = found
-        return RunEnd(
-            Task(*task), shown_in, bool(context), bool(questions), bool(queue), bool(reader)
-        )
+        task, shown_in, flags = found[:_TASK], found[_TASK], found[_TASK + 1 :]
+        return RunEnd(Task(*task), shown_in, *map(bool, flags))
 
     async def mark_delivered(self, runs: Sequence[Delivered]) -> None:
         await self._db.many("mark_delivered", runs)

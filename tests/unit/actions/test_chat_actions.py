@@ -24,6 +24,7 @@ from nod.engine.ending import cancel
 from nod.engine.fire import run_now
 from nod.engine.settle import complete, summary_of
 from nod.pictures import Picture
+from nod.store.store import Tx
 from support.world import World, open_world
 
 URL = "https://nod.example.org"
@@ -401,6 +402,22 @@ async def test_a_heartbeat_for_an_ended_run_says_that_it_has_ended(world: World)
     await world.store.write(lambda tx: cancel(tx, run, "by the person"))
     with pytest.raises(Conflict, match="cancelled"):
         await think(world, run.id)
+
+
+@pytest.mark.parametrize("how", ["completed", "cancelled"])
+async def test_the_end_of_a_run_ends_the_thinking_about_it(world: World, how: str) -> None:
+    run = await think(world, (await running(world)).id)
+    assert run is not None
+
+    async def end(tx: Tx) -> None:
+        if how == "completed":
+            await complete(tx, world.agent, run.id, "completed", "Done.")
+        else:
+            await cancel(tx, run, "by the person")
+
+    await world.store.write(end)
+    assert await thinking(world) == (None, None)
+    assert world.names().count("thinking_over") == 1
 
 
 async def test_a_message_ends_the_thinking_before_it(world: World) -> None:

@@ -90,7 +90,7 @@ WHERE id = :id AND status = :expected
 -- name: run_end
 -- What the end of a run touches, in one look: its task, the conversation that shows it (none where
 -- the agent was removed), and whether there is anything to clear, to close, and to let go,
--- and anybody to tell.
+-- anybody to tell, and "Thinking…" to end.
 SELECT {t.tasks},
   (SELECT c.id FROM agents a JOIN conversations c ON c.agent_id = a.id
    WHERE a.id = t.agent_id AND a.deleted_at IS NULL AND a.kind = 'interactive'
@@ -99,7 +99,8 @@ SELECT {t.tasks},
   EXISTS (SELECT 1 FROM decisions WHERE run_id = :run_id AND status = 'pending'),
   EXISTS (SELECT 1 FROM runs q WHERE q.task_id = t.id AND q.queued),
   EXISTS (SELECT 1 FROM agents a JOIN notify_targets n ON n.user_id = a.owner_id
-    WHERE a.id = t.agent_id AND n.enabled)
+    WHERE a.id = t.agent_id AND n.enabled),
+  EXISTS (SELECT 1 FROM agents a WHERE a.id = t.agent_id AND a.thinking_until IS NOT NULL)
 FROM tasks t WHERE t.id = :task_id
 
 -- name: mark_delivered
