@@ -29,7 +29,7 @@ run: $(VENV)/.server ## a server, an agent that really works, a task each minute
 
 test: $(VENV)/.dev ## every check and every test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 
 coverage: $(VENV)/.dev ## branches covered in domain, engine and delivery, which must be all
 	@$(BIN)/python -m coverage erase

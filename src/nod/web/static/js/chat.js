@@ -30,14 +30,14 @@ if (log) {
   const settle = () => (named?.isConnected ? toNamed() : atEnd && toEnd());
   log.addEventListener("load", settle, true);
   document.addEventListener("htmx:beforeSwap", () => {
-    const block = log.querySelector(".block");
-    anchor = block && { block, top: block.getBoundingClientRect().top };
+    const said = log.querySelector(".block > :not(.day)"); // a day may go when what is above it comes
+    anchor = said && { said, top: said.getBoundingClientRect().top };
     look();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     const path = event.detail.requestConfig?.path ?? "";
     // Older messages come in above: what one reads stays where it is. Newer ones come in below.
-    if (path.includes("/older")) anchor && scrollBy(0, anchor.block.getBoundingClientRect().top - anchor.top);
+    if (path.includes("/older")) anchor && scrollBy(0, anchor.said.getBoundingClientRect().top - anchor.top);
     else if (event.detail.target.closest?.("#newest, #log") && !path.includes("/newer")) settle();
   });
 }
