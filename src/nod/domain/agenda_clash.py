@@ -35,7 +35,7 @@ def clashes(found: Agenda, zone: str, now: Instant) -> tuple[Clash, ...]:
     lanes: defaultdict[str, list[_Work]] = defaultdict(list)
     for each in (*found.carried, *found.entries):
         if each.start is not None and each.state in _WORKS and each.task_id not in dense:
-            lanes[each.agent_id].append(_Work(each, each.start, _work_end(each)))
+            lanes[each.agent_id].append(_Work(each, each.start, _work_end(each, each.start)))
     together = [
         _clash(agent_id, group, zone, now)
         for agent_id, lane in lanes.items()
@@ -58,8 +58,7 @@ class _Group:
     works: dict[str, _Work]
 
 
-def _work_end(entry: Entry) -> Instant:
-    start = entry.at if entry.start is None else entry.start
+def _work_end(entry: Entry, start: Instant) -> Instant:
     return max(entry.end, start + _SHORTEST) if entry.state == "due" else entry.end
 
 

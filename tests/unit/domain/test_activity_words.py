@@ -1,5 +1,6 @@
 """What happened, in words: kinds that are finer than states, and the groups they belong to."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -83,18 +84,43 @@ RUN = ended(status="completed")
 
 
 @pytest.mark.parametrize(
-    ("entry", "whose", "leads_to"),
+    ("happened", "whose", "says", "leads_to"),
     [
-        (activity.line_happened(LINE), ("act_1", "agt_1"), ("tsk_1", "run_1", "dec_1")),
-        (activity.run_ended(RUN, "D"), (RUN.id, RUN.agent_id), (RUN.task_id, RUN.id, None)),
-        (activity.answered(ANSWERED), (ASKED.id, "agt_1"), ("tsk_1", "run_1", ASKED.id)),
-        (activity.task_made(TASK), (TASK.id, TASK.agent_id), (TASK.id, None, None)),
+        (
+            lambda: activity.line_happened(LINE),
+            ("act_1", "agt_1"),
+            ("alert", "Disk", "full"),
+            ("tsk_1", "run_1", "dec_1"),
+        ),
+        (
+            lambda: activity.run_ended(RUN, "D"),
+            (RUN.id, RUN.agent_id),
+            ("run_completed", "D", ""),
+            (RUN.task_id, RUN.id, None),
+        ),
+        (
+            lambda: activity.answered(ANSWERED),
+            (ASKED.id, "agt_1"),
+            ("decision_approved", "May I?", ""),
+            ("tsk_1", "run_1", ASKED.id),
+        ),
+        (
+            lambda: activity.task_made(TASK),
+            (TASK.id, TASK.agent_id),
+            ("task_created", TASK.name, "By the agent."),
+            (TASK.id, None, None),
+        ),
     ],
     ids=["line", "run", "answer", "task"],
 )
 def test_an_entry_says_whose_it_is_and_leads_to_what_it_is_about(
-    entry: activity.Happened, whose: tuple[str, str], leads_to: tuple[str | None, ...]
+    happened: Callable[[], activity.Happened],
+    whose: tuple[str, str],
+    says: tuple[str, str, str],
+    leads_to: tuple[str | None, ...],
 ) -> None:
+    entry = happened()
+    assert (entry.kind, entry.title, entry.text) == says
     assert (entry.id, entry.agent_id) == whose
     assert (entry.task_id, entry.run_id, entry.decision_id) == leads_to
 

@@ -170,6 +170,7 @@ def test_what_did_not_go_well_is_listed_beside_what_is_counted() -> None:
     found = today(task, *ran)
     assert [(each.run_id, each.state) for each in found.entries] == [(ran[7].id, "failed")]
     assert found.bands[0].words == "1,438 more: 539 done, 899 to come"
+    assert (found.bands[0].task_id, found.bands[0].agent_id) == (task.id, task.agent_id)
     assert found.tallies[0].total == 1439
 
 

@@ -78,6 +78,9 @@ def test_the_fires_of_a_span_are_those_one_after_another(given: Task) -> None:
 
 def test_a_span_has_the_fire_at_its_beginning_and_not_the_one_at_its_end() -> None:
     assert fires_between(task(), TEN, TEN + 2 * HOUR) == [TEN, TEN + HOUR]
+    once = task("once", run_at="2026-03-02T10:00:00Z")
+    assert fires_between(once, MONDAY_9, TEN) == []
+    assert fires_between(once, TEN, TEN + 1) == [TEN]
 
 
 def test_a_bound_belongs_to_the_time_in_which_the_task_fires() -> None:

@@ -79,6 +79,7 @@ def test_anything_else_is_refused_with_examples(written: str) -> None:
         parse_useful_until(written)
     assert '"30m", "2h" or "PT2H", or a time of day such as "10:00"' in refused.value.detail
     assert len(refused.value.detail) < 250
+    assert refused.value.field == "useful_until"
 
 
 @pytest.mark.parametrize(

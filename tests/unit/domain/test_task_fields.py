@@ -199,8 +199,9 @@ def test_a_one_time_task_has_its_time_to_come() -> None:
     for past in ("2026-03-02T09:00:00Z", "2020-01-01T00:00:00Z"):
         with pytest.raises(InvalidInput, match="run_at is in the past"):
             make(schedule="once", run_at=past)
-    with pytest.raises(InvalidInput, match="goes with the schedule"):
+    with pytest.raises(InvalidInput, match="goes with the schedule") as refused:
         make(run_at="2026-03-02T10:00:00Z")
+    assert refused.value.field == "run_at"
     assert make(run_at=None).run_at is None
 
 
@@ -284,8 +285,9 @@ def test_words_are_read_in_the_zone_that_the_task_gets() -> None:
 
 @pytest.mark.parametrize("other", [{"schedule": "event"}, {"run_at": "2030-01-01T00:00:00Z"}])
 def test_words_and_a_schedule_exclude_each_other(other: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match="takes the place of schedule and run_at"):
+    with pytest.raises(InvalidInput, match="takes the place of schedule and run_at") as refused:
         edit(make(), when="every day at 9", **other)
+    assert refused.value.field == "when"
 
 
 def test_words_that_are_not_understood_are_refused_with_examples() -> None:
