@@ -31,6 +31,7 @@ from nod.pictures import Pictures
 from nod.secrets import Vault, load_secret_key
 from nod.store.effects import Effects
 from nod.store.migrate import load_migrations
+from nod.store.port import Database
 from nod.store.rows import fragments
 from nod.store.sqlite import SqliteDatabase
 from nod.store.statements import load_statements
@@ -38,9 +39,21 @@ from nod.store.store import Store
 from nod.telemetry import Telemetry
 
 
-def open_database(settings: Settings, *, exclusive: bool) -> SqliteDatabase:
-    """The settings' database; `exclusive` for the server, which keeps other servers off it."""
+def open_database(settings: Settings, *, exclusive: bool) -> Database:
+    """The settings' database; `exclusive` for the server, which keeps other servers off a file.
+
+    A PostgreSQL server has room for several.
+    """
     here = files("nod.store")
+    if settings.is_postgres:
+        from nod.store.postgres import PostgresDatabase
+
+        return PostgresDatabase(
+            settings.database_url,
+            load_statements(here / "sql", "postgres", fragments()),
+            load_migrations(here / "migrations", "postgres"),
+            connections=settings.limits.database_connections,
+        )
     return SqliteDatabase(
         settings.database_path,
         load_statements(here / "sql", "sqlite", fragments()),

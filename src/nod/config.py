@@ -20,6 +20,7 @@ T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 _LIMIT = "NOD_LIMIT_"
 _MOST = 1 << 40
 _MOST_S = 100 * 366 * 86_400  # a century: beyond it dates stop existing
@@ -32,7 +33,7 @@ _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised here, not boun
 class Settings:
     """What the operator decides. What is secret stays out of `repr`."""
 
-    database_url: str
+    database_url: str = field(repr=False)  # that of a server may hold its password
     host: str
     port: int  # 0: a free one
     public_url: str  # how people and agents reach this server, without a slash at its end
@@ -47,6 +48,20 @@ class Settings:
     def database_path(self) -> Path:
         """The file of the embedded database."""
         return Path(self.database_url.removeprefix(_SQLITE)).expanduser()
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the database is a PostgreSQL server."""
+        return self.database_url.startswith(_POSTGRES)
+
+    @property
+    def database_shown(self) -> str:
+        """Where the data is, for people: the file, or the server and its database."""
+        if not self.is_postgres:
+            return str(self.database_path)
+        parts = urlsplit(self.database_url)
+        host = parts.netloc.rpartition("@")[2] or "the local server"
+        return f"PostgreSQL, {parts.path.strip('/') or 'the default database'} on {host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +201,12 @@ def _yes_no(text: str, name: str) -> bool:
 
 def _database_url(text: str, name: str) -> str:
     # The URL is not repeated: that of a server would carry its password into the log.
+    if text.startswith(_POSTGRES):
+        return text
     if not text.startswith(_SQLITE):
         raise InvalidInput(
-            f"{name} must be {_SQLITE} and a path, such as {_SQLITE}/var/lib/nod/nod.db;"
-            " SQLite is the database this version can use"
+            f"{name} must be {_SQLITE} and a path, such as {_SQLITE}/var/lib/nod/nod.db, or the"
+            f" address of a PostgreSQL server, such as {_POSTGRES[0]}nod@db.example.org/nod"
         )
     path = text.removeprefix(_SQLITE)
     if not path or path.startswith(":memory:") or path.endswith("/"):

@@ -1,11 +1,19 @@
-"""A store with a person and an agent for each test of the engine."""
+"""A store with a person and an agent for each test of the engine, which runs on both databases."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from support.databases import KINDS, Kind, prepared
 from support.world import World, open_world
+
+
+@pytest.fixture(params=KINDS, autouse=True)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kind]:
+    """Let `tmp_path` stand for a database of one kind and then of the other."""
+    async with prepared(tmp_path, request.param):
+        yield request.param
 
 
 @pytest.fixture

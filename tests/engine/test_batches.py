@@ -1,6 +1,5 @@
 """One thing that cannot be handled holds up no other, is seen, and is tried again later."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from nod.engine.outbox import make_event, put
 from nod.store.effects import Fact
 from nod.store.store import Tx
 from support.clock import MONDAY_9, FakeClock
+from support.databases import accept, refuse
 from support.stages import make_engine
 from support.steps import DAY_S, HOUR_S, MINUTE_S, deliver, now
 from support.world import World
@@ -182,34 +182,18 @@ def engine(world: World, told: list[Fact]) -> Engine:
     return make_engine(world, rescues, told.extend)
 
 
-def refuse(folder: Path, table: str, column: str, id_: str) -> None:
-    """Make the database refuse any change of one row, as only a mistake of ours would."""
-    with sqlite3.connect(folder / "nod.db") as raw:
-        raw.execute(
-            f"CREATE TRIGGER refuse_{table} BEFORE UPDATE ON {table} WHEN old.{column} = '{id_}'"
-            " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-        )
-    raw.close()
-
-
-def accept(folder: Path, table: str) -> None:
-    with sqlite3.connect(folder / "nod.db") as raw:
-        raw.execute(f"DROP TRIGGER refuse_{table}")
-    raw.close()
-
-
 async def test_a_run_that_cannot_time_out_holds_up_no_other(
     world: World, engine: Engine, told: list[Fact], tmp_path: Path
 ) -> None:
     task = await world.task(timeout_s=60, overlap="allow")
     made = [await deliver(world, await now(world, task)) for _ in range(3)]
-    refuse(tmp_path, "runs", "id", made[0].id)
+    await refuse(tmp_path, "runs", made[0].id)
     world.clock.advance(MINUTE_S)
     assert await engine.rescue() == MONDAY_9 + MINUTE  # it is still overdue; the loop pauses
     statuses = [(await world.run(run.id)).status for run in made]
     assert statuses == ["pending", "failed", "failed"]
     assert [(each.fields["what"], each.fields["id"]) for each in told] == [("run", made[0].id)]
-    accept(tmp_path, "runs")
+    await accept(tmp_path, "runs")
     await engine.rescue()
     assert (await world.run(made[0].id)).status == "pending"
     world.clock.advance(MINUTE_S)
@@ -226,7 +210,7 @@ async def test_an_event_that_cannot_be_buried_holds_up_no_other(
     ]
     for event in made:
         await world.store.write(lambda tx, event=event: put(tx, event))  # type: ignore[misc]
-    refuse(tmp_path, "events", "id", made[0].id)
+    await refuse(tmp_path, "events", made[0].id)
     world.clock.advance(1)
     await engine.rescue()
     states = [await world.store.read(lambda tx, e=e: tx.events.get(e.id)) for e in made]  # type: ignore[misc]
@@ -241,7 +225,7 @@ async def test_a_question_that_cannot_expire_holds_up_no_other(
     made = [
         await world.store.write(lambda tx: open_decision(tx, world.agent, fields)) for _ in range(2)
     ]
-    refuse(tmp_path, "decisions", "id", made[0].id)
+    await refuse(tmp_path, "decisions", made[0].id)
     world.clock.advance(4 * DAY_S)
     await engine.rescue()
     found = [await world.store.read(lambda tx, d=d: tx.chat.decision(d.id)) for d in made]  # type: ignore[misc]
@@ -253,13 +237,13 @@ async def test_a_task_that_can_be_neither_fired_nor_paused_holds_up_no_other(
     world: World, engine: Engine, told: list[Fact], tmp_path: Path
 ) -> None:
     made = [await world.task("0 10 * * *") for _ in range(3)]
-    refuse(tmp_path, "tasks", "id", made[0].id)
+    await refuse(tmp_path, "tasks", made[0].id)
     world.clock.advance(HOUR_S)
     for _ in range(3):
         assert await engine.fire() == MONDAY_9 + HOUR
     assert [len(await world.runs(task)) for task in made] == [0, 1, 1]
     assert len(told) == 1
-    accept(tmp_path, "tasks")
+    await accept(tmp_path, "tasks")
     world.clock.advance(MINUTE_S)
     assert await engine.fire() == MONDAY_9 + 25 * HOUR
     assert [run.status for run in await world.runs(made[0])] == ["pending"]
@@ -274,16 +258,8 @@ async def test_what_cannot_be_swept_keeps_nothing_else(
                 world.agent.id, kind, "", "", None, None, tx.now
             )
         )
-    with sqlite3.connect(tmp_path / "nod.db") as raw:
-        raw.execute(
-            "CREATE TRIGGER keep BEFORE DELETE ON trigger_calls"
-            " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-        )
-        raw.execute(
-            "CREATE TRIGGER keep_too BEFORE DELETE ON events"
-            " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-        )
-    raw.close()
+    for table in ("trigger_calls", "events"):
+        await refuse(tmp_path, table, verb="DELETE")
     event = make_event(MONDAY_9, world.agent.id, "user_message", {}, expires_at=MONDAY_9 + 1)
     await world.store.write(lambda tx: put(tx, event))
     world.clock.advance(1)

@@ -1,7 +1,6 @@
 """Delivery when the store or one event is in trouble: the rest goes on, and nothing is lost."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.store.effects import Effects, Outgoing
 from nod.store.store import Work
+from support.databases import accept, execute, refuse
 from support.inprocess import until
 from support.world import World
 
@@ -127,9 +127,7 @@ async def test_one_acknowledgement_that_cannot_be_stored_holds_up_no_other(
     gone = await delivery.event(task)
     socket = delivery.open()
     await sent(socket)
-    with sqlite3.connect(tmp_path / "nod.db") as raw:
-        raw.execute("DELETE FROM events WHERE id = ?", (gone.id,))
-    raw.close()
+    await execute(tmp_path, f"DELETE FROM events WHERE id = '{gone.id}'")  # noqa: S608 - our own id
     delivery.deliverer.acknowledged(socket, gone.id)
     event = await delivery.event(task)
     await sent(socket)
@@ -143,11 +141,7 @@ async def test_one_acknowledgement_that_cannot_be_stored_is_not_asked_for_again_
 ) -> None:
     world, deliverer = delivery.world, delivery.deliverer
     bad, good = await delivery.event(task), await delivery.event(task)
-    with sqlite3.connect(tmp_path / "nod.db") as raw:
-        raw.execute(
-            f"CREATE TRIGGER refuse BEFORE UPDATE ON events WHEN old.id = '{bad.id}'"
-            " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-        )
+    await refuse(tmp_path, "events", bad.id)
     socket = delivery.open()
     for push in [await sent(socket), await sent(socket)]:
         deliverer.acknowledged(socket, push.event.id)
@@ -158,8 +152,7 @@ async def test_one_acknowledgement_that_cannot_be_stored_is_not_asked_for_again_
     await until(lambda: not socket.syncing)
     assert await deliverer.look() == world.clock.now() + 60_000
     assert socket.frames.empty()
-    raw.execute("DROP TRIGGER refuse")
-    raw.close()
+    await accept(tmp_path, "events")
     world.clock.advance(60)
     assert await deliverer.look() is None
     deliverer.acknowledged(socket, (await sent(socket)).event.id)
@@ -171,14 +164,12 @@ async def test_a_socket_whose_events_cannot_be_read_is_tried_again(
 ) -> None:
     monkeypatch.setattr(delivering, "_AFTER_ERROR_S", 0.05)
     event = await delivery.event(task)
-    with sqlite3.connect(tmp_path / "nod.db") as raw:
-        raw.execute("ALTER TABLE run_payloads RENAME TO elsewhere")
+    await execute(tmp_path, "ALTER TABLE run_payloads RENAME TO elsewhere")
     with capture_logs() as lines:
         socket = delivery.open()
         await until(lambda: lines)
     assert lines[0]["event"] == "a socket's events cannot be read"
-    raw.execute("ALTER TABLE elsewhere RENAME TO run_payloads")
-    raw.close()
+    await execute(tmp_path, "ALTER TABLE elsewhere RENAME TO run_payloads")
     assert (await sent(socket)).event.id == event.id
 
 
@@ -236,14 +227,12 @@ async def test_webhooks_of_which_the_events_cannot_be_read_end_nobody_elses(
     world = delivery.world
     hooked = replace(world.agent, webhook_url="https://ada.example/hook")
     await world.store.write(lambda tx: tx.people.update_agent(hooked))
-    with sqlite3.connect(tmp_path / "nod.db") as raw:
-        raw.execute("ALTER TABLE run_payloads RENAME TO elsewhere")
+    await execute(tmp_path, "ALTER TABLE run_payloads RENAME TO elsewhere")
     with capture_logs() as lines:
         delivery.webhooks.wake(world.agent.id)
         await until(lambda: lines)
     assert lines[0]["event"] == "webhooks failed and are tried again"
-    raw.execute("ALTER TABLE elsewhere RENAME TO run_payloads")
-    raw.close()
+    await execute(tmp_path, "ALTER TABLE elsewhere RENAME TO run_payloads")
 
 
 async def test_the_news_of_a_commit_that_comes_after_its_event_was_read_pushes_nothing_twice(

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from nod.engine.settle import put_output
 from nod.notify.vapid import KEY_NAME
 from nod.store.store import Tx
 from support.clock import MONDAY_9
+from support.databases import execute
 from support.inprocess import until
 from support.notified import (
     LOCAL,
@@ -189,8 +188,7 @@ async def test_a_message_that_was_read_in_the_app_is_not_told(world: World, tmp_
     async with receiving() as service, notifying(world) as notifier:
         await subscribe(world, Browser(service.url))
         said = await say(world, "Hello")
-        with closing(sqlite3.connect(tmp_path / "nod.db")) as beside, beside:
-            beside.execute("UPDATE conversations SET read_seq = ?", [said.seq])
+        await execute(tmp_path, f"UPDATE conversations SET read_seq = {said.seq}")  # noqa: S608
         world.clock.advance(world.limits.notify_unread_s)
         await look(notifier)
     assert service.calls == []

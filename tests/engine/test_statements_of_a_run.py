@@ -83,8 +83,8 @@ async def test_the_statements_of_acknowledgements_however_many(world: World) -> 
     brought = [event for _ in range(3) for event in await events(world, await called(world, task))]
     pushed = [Pushed(event, world.clock.now(), 1) for event in brought]
     assert await _statements(world, lambda tx: record_pushes(tx, pushed)) == [
-        "settle_events",
         "mark_delivered",
+        "settle_events",
         "insert_deliveries",
     ]
 
@@ -117,6 +117,7 @@ async def test_the_statements_of_a_herd(world: World) -> None:
 
     assert await _statements(world, fire) == [
         "due_tasks",
+        "busy_tasks",
         "insert_runs",
         "insert_events",
         "advance_task",

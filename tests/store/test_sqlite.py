@@ -10,36 +10,11 @@ from typing import Any
 import pytest
 
 from nod.domain.errors import Unavailable
-from nod.store.migrate import Migration
-from nod.store.port import Connection, ConstraintError, SuspendedUnitError, UniqueViolation, Work
+from nod.store.port import Connection, SuspendedUnitError, UniqueViolation
 from nod.store.sqlite import SqliteDatabase
 from nod.store.sqlite_threads import BatchLimits
 from nod.store.statements import Statements, load_statements
-
-SCHEMA = Migration(
-    1,
-    "notes",
-    "CREATE TABLE notes (id TEXT PRIMARY KEY, size INTEGER NOT NULL CHECK (size >= 0),"
-    " done BOOLEAN NOT NULL, above TEXT REFERENCES notes (id));",
-)
-SQL = """
--- name: add
-INSERT INTO notes (id, size, done, above) VALUES (:id, :size, :done, NULL);
--- name: add_below
-INSERT INTO notes (id, size, done, above) VALUES (:id, 0, FALSE, :above);
--- name: grow
-UPDATE notes SET size = size + :by WHERE size >= :least;
--- name: finish
-UPDATE notes SET done = TRUE WHERE id = :id RETURNING {notes};
--- name: get
-SELECT {notes} FROM notes WHERE id = :id;
--- name: ids
-SELECT id FROM notes ORDER BY id;
--- name: number
-SELECT count(*) FROM notes;
--- name: mistaken
-SELECT FROM WHERE;
-"""
+from support.notes import SCHEMA, SQL, add, ids
 
 Opener = Callable[..., SqliteDatabase]
 
@@ -64,21 +39,6 @@ async def database(opener: Opener) -> AsyncIterator[SqliteDatabase]:
     await opened.start()
     yield opened
     await opened.close()
-
-
-def add(*ids: str) -> Work[str]:
-    """A unit that adds a note for each id."""
-
-    async def unit(connection: Connection) -> str:
-        for note in ids:
-            await connection.run("add", id=note, size=1, done=False)
-        return ids[0]
-
-    return unit
-
-
-async def ids(connection: Connection) -> list[str]:
-    return [note for (note,) in await connection.all("ids")]
 
 
 class Hold:
@@ -118,63 +78,6 @@ async def held(database: SqliteDatabase) -> tuple[Hold, "asyncio.Task[Any]"]:
 # statements
 
 
-async def test_what_was_written_can_be_read_and_truth_values_stay_truth_values(
-    database: SqliteDatabase,
-) -> None:
-    async def finish(connection: Connection) -> tuple[Any, ...] | None:
-        return await connection.one("finish", id="a")
-
-    async def get(connection: Connection) -> tuple[Any, ...] | None:
-        return await connection.one("get", id="a")
-
-    assert await database.write(add("a", "b")) == "a"
-    assert await database.read(get) == ("a", 1, False)
-    row = await database.write(finish)
-    assert row is not None
-    assert row[2] is True
-    assert await database.read(get) == row
-    assert await database.read(ids) == ["a", "b"]
-
-
-async def test_run_counts_the_rows_it_changed(database: SqliteDatabase) -> None:
-    async def grow(connection: Connection) -> list[int]:
-        return [await connection.run("grow", by=1, least=least) for least in (0, 2, 9)]
-
-    await database.write(add("a", "b", "c"))
-    assert await database.write(grow) == [3, 3, 0]
-
-
-async def test_one_gives_none_where_there_is_nothing(database: SqliteDatabase) -> None:
-    async def get(connection: Connection) -> tuple[Any, ...] | None:
-        return await connection.one("get", id="nobody")
-
-    assert await database.read(get) is None
-
-
-async def test_many_rows_go_in_as_tuples_or_by_name(database: SqliteDatabase) -> None:
-    async def fill(connection: Connection) -> None:
-        await connection.many("add", [("a", 1, True), ("b", 2, False)])
-        await connection.many("add", [{"done": True, "size": 3, "id": "c"}])
-        await connection.many("add", [])
-
-    async def all_rows(connection: Connection) -> list[tuple[Any, ...]]:
-        return [row for note in "abc" for row in await connection.all("get", id=note)]
-
-    await database.write(fill)
-    assert await database.read(all_rows) == [("a", 1, True), ("b", 2, False), ("c", 3, True)]
-
-
-@pytest.mark.parametrize("params", [{}, {"id": "a", "more": 1}, {"name": "a"}])
-async def test_wrong_values_for_a_statement_are_a_clear_mistake(
-    database: SqliteDatabase, params: dict[str, Any]
-) -> None:
-    async def get(connection: Connection) -> object:
-        return await connection.one("get", **params)
-
-    with pytest.raises(TypeError, match=r"get takes \('id',\), got"):
-        await database.read(get)
-
-
 async def test_a_mistake_in_sql_is_shown_as_it_is(database: SqliteDatabase) -> None:
     async def all_of_it(connection: Connection) -> object:
         return await connection.all("mistaken")
@@ -188,40 +91,6 @@ async def test_a_mistake_in_sql_is_shown_as_it_is(database: SqliteDatabase) -> N
 
 
 # errors of one unit
-
-
-async def test_a_taken_key_is_told_apart_from_other_broken_rules(database: SqliteDatabase) -> None:
-    async def negative(connection: Connection) -> None:
-        await connection.many("add", [("n", -1, False)])
-
-    async def below_nobody(connection: Connection) -> None:
-        await connection.run("add_below", id="x", above="nobody")
-
-    await database.write(add("a"))
-    with pytest.raises(UniqueViolation, match=r"notes\.id"):
-        await database.write(add("b", "a"))
-    for work in (negative, below_nobody):
-        with pytest.raises(ConstraintError) as broken:
-            await database.write(work)
-        assert not isinstance(broken.value, UniqueViolation)
-    assert await database.read(ids) == ["a"]
-
-
-async def test_a_unit_that_swallows_a_statements_error_fails_all_the_same(
-    database: SqliteDatabase,
-) -> None:
-    async def careless(connection: Connection) -> str:
-        for note in ("new", "a", "newer"):
-            try:
-                await connection.run("add", id=note, size=1, done=False)
-            except UniqueViolation:
-                continue
-        return "all well"
-
-    await database.write(add("a"))
-    with pytest.raises(UniqueViolation):
-        await database.write(careless)
-    assert await database.read(ids) == ["a"]
 
 
 async def suspends_at_a_sleep() -> None:
@@ -244,18 +113,6 @@ async def test_a_unit_that_waits_for_something_else_is_told_so_and_undone(
         await database.write(unit)
     assert await database.read(ids) == []
     assert await database.write(add("b")) == "b"
-
-
-async def test_a_units_own_error_reaches_its_caller_and_undoes_its_work(
-    database: SqliteDatabase,
-) -> None:
-    async def unit(connection: Connection) -> None:
-        await connection.run("add", id="a", size=1, done=False)
-        raise RuntimeError("changed its mind")
-
-    with pytest.raises(RuntimeError, match="changed its mind"):
-        await database.write(unit)
-    assert await database.read(ids) == []
 
 
 # group commit
@@ -392,11 +249,6 @@ async def test_close_finishes_what_was_handed_in_and_refuses_what_comes_later(
     await again.start()
     assert len(await again.read(ids)) == 5
     await again.close()
-
-
-async def test_before_the_start_there_is_nothing_to_ask(opener: Opener) -> None:
-    with pytest.raises(Unavailable, match="not started"):
-        await opener().read(ids)
 
 
 def test_a_unit_handed_in_is_stored_though_its_loop_is_gone(opener: Opener) -> None:

@@ -27,6 +27,7 @@ from nod.domain.task_fields import TaskFields
 from nod.engine.outbox import make_run_event, put
 from nod.server import Server, listen, make_server, port_of
 from nod.store.store import Tx
+from support.databases import url_of
 
 PATIENCE_S = 20.0
 LOOPBACK = AddressGuard([ip_network("127.0.0.0/8")])
@@ -201,7 +202,11 @@ async def running(
     folder: Path, clock: Clock | None = None, **limits: int
 ) -> AsyncIterator[InProcess]:
     """A Nod on the data in `folder`, with some limits made small; stopped at the end."""
-    environ = {"NOD_DATA_DIR": str(folder), "NOD_ALLOW_WEBHOOK_NETS": "127.0.0.0/8"}
+    environ = {
+        "NOD_DATA_DIR": str(folder),
+        "NOD_DATABASE_URL": url_of(folder),
+        "NOD_ALLOW_WEBHOOK_NETS": "127.0.0.0/8",
+    }
     settings = replace(load(environ, {"port": 0}), limits=replace(Limits(), **limits))
     with listen(settings) as listener:
         nod = Nod(settings, clock)

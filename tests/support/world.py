@@ -1,9 +1,8 @@
-"""A store with a person and an agent, for tests of the engine on real SQLite files."""
+"""A store with a person and an agent, for tests of the engine on real databases."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,17 @@ import msgspec
 
 from nod.actions import accounts, agents, tasks
 from nod.actions.agents import Credentials
+from nod.app import open_database
+from nod.config import load
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Run, Task, User
 from nod.domain.task_fields import TaskFields
 from nod.secrets import Vault
 from nod.store.effects import Effects, Fact
-from nod.store.migrate import load_migrations
-from nod.store.rows import fragments
-from nod.store.sqlite import SqliteDatabase
-from nod.store.statements import load_statements
 from nod.store.store import Store, Tx
 from support.clock import FakeClock
+from support.databases import url_of
 
 
 @dataclass
@@ -76,14 +74,9 @@ class World:
 def open_store(
     folder: Path, clock: FakeClock, limits: Limits, on_commit: Callable[[Effects], None]
 ) -> Store:
-    """The database in `folder`, not started yet."""
-    here = files("nod.store")
-    database = SqliteDatabase(
-        folder / "nod.db",
-        load_statements(here / "sql", "sqlite", fragments()),
-        load_migrations(here / "migrations"),
-    )
-    return Store(database, clock, limits, on_commit)
+    """The database that `folder` stands for, not started yet."""
+    settings = load({"NOD_DATABASE_URL": url_of(folder), "NOD_DATA_DIR": str(folder)}, {})
+    return Store(open_database(settings, exclusive=True), clock, limits, on_commit)
 
 
 @asynccontextmanager

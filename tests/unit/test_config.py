@@ -67,6 +67,21 @@ def test_a_public_url_and_a_database_are_taken_as_given() -> None:
     assert settings.database_path == Path("/srv/nod.db")
 
 
+def test_a_postgresql_server_is_named_without_its_password() -> None:
+    url = "postgresql://nod:hunter2@db.example.org:5433/nod?sslmode=require"
+    settings = load({**HOME, "NOD_DATABASE_URL": url}, {})
+    assert settings.is_postgres
+    assert settings.database_url == url
+    assert settings.database_shown == "PostgreSQL, nod on db.example.org:5433"
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_file_is_named_by_its_path() -> None:
+    settings = load(HOME, {"data_dir": "/srv/nod"})
+    assert not settings.is_postgres
+    assert settings.database_shown == "/srv/nod/nod.db"
+
+
 def test_the_database_follows_the_data_directory() -> None:
     settings = load(HOME, {"data_dir": "/srv/nod"})
     assert settings.database_path == Path("/srv/nod/nod.db")
@@ -135,7 +150,7 @@ def test_a_flag_that_cannot_be_used_is_named_as_a_flag() -> None:
 
 def test_the_password_in_a_database_url_is_not_repeated_in_the_error() -> None:
     with pytest.raises(InvalidInput) as raised:
-        load({**HOME, "NOD_DATABASE_URL": "postgresql://nod:hunter2@db/nod"}, {})
+        load({**HOME, "NOD_DATABASE_URL": "mysql://nod:hunter2@db/nod"}, {})
     assert "hunter2" not in raised.value.detail
     assert "sqlite:///" in raised.value.detail
 

@@ -70,6 +70,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "open_decisions": (EDGES, "open_decisions"),
     "page_items": (EDGES, "page_items"),
     "connections_per_agent": (FRAMES, "connections_per_agent"),
+    "database_connections": ("store/test_postgres.py", "NOD_LIMIT_DATABASE_CONNECTIONS"),
     "password_min_chars": (ACCOUNTS, "test_a_password_has_a_length"),
     "password_chars": (ACCOUNTS, "test_a_password_has_a_length"),
     "login_attempts": (ACCOUNTS, "login_attempts"),

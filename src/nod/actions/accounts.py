@@ -92,10 +92,12 @@ async def create_user(
     )
     unclaimed = await tx.people.user_by_email(UNCLAIMED)
     if unclaimed is None:
-        await tx.people.insert_user(user)
+        made = await tx.people.insert_user(user)
     else:
         user = replace(user, id=unclaimed.id)
-        await tx.people.claim(user)
+        made = await tx.people.claim(user)
+    if not made:
+        raise Conflict("an account has just been made by somebody else; try again")
     tx.effects.fact("user_created", user_id=user.id)
     return user
 
@@ -125,6 +127,8 @@ async def begin_login(tx: Tx, email: str, host: str | None = None) -> User | Non
     try one password with many accounts. Raises TooMany when there were too many in 15 minutes.
     """
     normal = normal_email(email)
+    # Before the count, so that of attempts made at once each sees the one before it.
+    user = await tx.people.user_by_email(normal)
     since = tx.now - _ATTEMPTS_WITHIN
     await tx.people.sweep_login_attempts(since)
     made = await tx.people.login_attempts(normal, since)
@@ -134,7 +138,7 @@ async def begin_login(tx: Tx, email: str, host: str | None = None) -> User | Non
         made = await tx.people.login_attempts_from(address, since)
         _check_attempts(made, tx.limits.login_attempts_address, since, "from your address")
     await tx.people.add_login_attempt(normal, address, tx.now)
-    return await tx.people.user_by_email(normal)
+    return user
 
 
 def _check_attempts(

@@ -141,14 +141,15 @@ async def rotate_secret(tx: Tx, vault: Vault, agent: Agent) -> Credentials:
     """
     secret = _new_secret()
     key = webhook_key(secret)
+    former = await tx.people.keep_agent(agent.id) or agent
     rotated = replace(
-        agent,
+        former,
         secret_hash=hash_secret(secret),
         webhook_key=vault.seal(key),
-        old_secret_hash=agent.secret_hash,
+        old_secret_hash=former.secret_hash,
         old_secret_until=tx.now + tx.limits.secret_overlap_s * SECOND,
         old_secret_in_use=True,
-        old_webhook_key=agent.webhook_key,
+        old_webhook_key=former.webhook_key,
     )
     await tx.people.rotate_secret(rotated)
     tx.effects.timer("guard", tx.now)
@@ -161,7 +162,7 @@ async def rotate_secret(tx: Tx, vault: Vault, agent: Agent) -> Credentials:
 
 async def update_agent(tx: Tx, guard: AddressGuard, agent: Agent, changes: AgentChanges) -> Agent:
     """Change the fields given. Setting a webhook URL, also the same one, makes it try again."""
-    changed = agent
+    changed = await tx.people.keep_agent(agent.id) or agent
     if "name" in changes.given:
         name = required(changes.name or "", "name", tx.limits.name_chars)
         changed = replace(changed, name=name)
@@ -204,6 +205,8 @@ async def remove_agent(tx: Tx, agent: Agent) -> None:
     2. Its runs under way are cancelled.
     3. Its open questions are dismissed, and what it was still to be told is not sent any more.
     """
+    await tx.tasks.of_agent(agent.id)  # tasks are kept before their agent, here as everywhere
+    await tx.people.keep_agent(agent.id)
     for task in await tx.tasks.of_agent(agent.id):
         await _end_task(tx, task)
     for decision in await tx.chat.waiting_decisions(agent.id):

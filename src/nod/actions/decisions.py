@@ -126,11 +126,9 @@ async def _draft(
     via: Channel,
 ) -> Decision:
     """What all questions have; the run they belong to waits from here on."""
-    await _check_room(tx, agent)
-    if await tx.people.agent(agent.id) is None:
-        raise NotFound(f"there is no agent {agent.id}; it was removed")
     where = await conversation_of(tx, agent, fields.conversation_id)
     run = await _waiting_run(tx, agent, fields.task_run_id, via)
+    await _check_room(tx, agent)
     outside = await tx.runs.count_triggered(agent.id) > 0
     asked = make_decision(
         tx.now,
@@ -153,6 +151,8 @@ async def _waiting_run(tx: Tx, agent: Agent, run_id: str | None, via: Channel) -
 
 
 async def _check_room(tx: Tx, agent: Agent) -> None:
+    if await tx.people.keep_agent(agent.id) is None:
+        raise NotFound(f"there is no agent {agent.id}; it was removed")
     count, next_expiry = await tx.chat.count_open_decisions(agent.id)
     if next_expiry is not None and count >= tx.limits.open_decisions:
         raise TooMany(

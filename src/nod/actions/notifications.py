@@ -92,6 +92,7 @@ async def _add(
         await tx.notify.update_target(again)
         tx.effects.fact("target_changed", user_id=user.id, target_id=again.id)
         return again
+    await tx.people.user(user.id)  # nobody else adds one for them meanwhile
     count = len(await tx.notify.targets_of(user.id))
     if count >= tx.limits.notify_targets:
         raise TooMany(
@@ -199,7 +200,7 @@ async def change_settings(tx: Tx, user: User, given: SettingsFields) -> User:
             changes[name] = None if value is None else minutes(value, name)
     if given.quiet_requests is not UNSET:
         changes["quiet_requests"] = given.quiet_requests
-    changed = replace(user, **changes)
+    changed = replace(await tx.people.user(user.id) or user, **changes)
     if (changed.quiet_from is None) != (changed.quiet_until is None):
         raise InvalidInput("quiet_from and quiet_until go together; set both, or both to null")
     await tx.people.update_user(changed)

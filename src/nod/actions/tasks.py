@@ -52,7 +52,7 @@ async def create(tx: Tx, vault: Vault, agent: Agent, given: TaskFields, created_
     call from outside started: what that call brought must not make tasks. It may propose one.
     Raises NotFound for an agent that was removed a moment ago: nothing may fire for it.
     """
-    if await tx.people.agent(agent.id) is None:
+    if await tx.people.keep_agent(agent.id) is None:
         raise NotFound(f"there is no agent {agent.id}; it was removed")
     task = replace(await check(tx, agent, given), created_by=created_by)
     if created_by == "agent":

@@ -21,7 +21,9 @@ _log = structlog.get_logger("nod")
 @click.command()
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [default: 8000]")
-@click.option("--database-url", help="sqlite:////path/to/nod.db  [default: in the data directory]")
+@click.option(
+    "--database-url", help="sqlite:////path/to/nod.db or postgresql://…  [default: a file]"
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where Nod keeps its files.")
 @click.option("--public-url", help="How people and agents reach this server.")
 @click.option("--log-json", is_flag=True, default=None, help="Log JSON, a line each.")
@@ -47,7 +49,7 @@ async def _serve(settings: Settings) -> None:
         await nod.start()
         try:
             url = local_url(settings.host, port_of(listener))
-            _log.info("listening", url=url, database=str(settings.database_path))
+            _log.info("listening", url=url, database=settings.database_shown)
             await _invite_owner(nod, url)
             # What is loaded by now stays: the collector need not walk it over and over while
             # a herd of runs is made.

@@ -59,6 +59,7 @@ class Limits:
     open_decisions: int = _limit(100, "decisions of one agent that wait for an answer")
     page_items: int = _limit(100, "items of one page of a list, the most that ?limit= may ask")
     connections_per_agent: int = _limit(10, "WebSocket connections of one agent")
+    database_connections: int = _limit(10, "connections of one process to a PostgreSQL server")
     password_min_chars: int = _limit(8, "shortest password of an account")
     password_chars: int = _limit(1_000, "longest password of an account")
     login_attempts: int = _limit(10, "failed logins of one account in 15 minutes")

@@ -31,15 +31,18 @@ class Pushed:
 async def record_pushes(tx: Tx, pushes: Sequence[Pushed]) -> None:
     """Write the attempts made on sockets, and take the acknowledged events out of the outbox."""
     acknowledged = [push for push in pushes if push.error is None]
+    # Runs before events, as everywhere; in one order, so that two of these never wait in a ring.
+    brought = sorted(
+        (push for push in acknowledged if push.event.run_id),
+        key=lambda push: push.event.run_id or "",
+    )
+    await tx.runs.mark_delivered([_delivered(tx, push.event, push.at) for push in brought])
     await tx.events.settle(
         [
             Settled("acknowledged", "websocket", push.at, None, push.event.id, state)
-            for push in acknowledged
+            for push in sorted(acknowledged, key=lambda push: push.event.id)
             for state in _states_since(push.event)
         ]
-    )
-    await tx.runs.mark_delivered(
-        [_delivered(tx, push.event, push.at) for push in acknowledged if push.event.run_id]
     )
     await tx.events.insert_deliveries([_socket_attempt(push) for push in pushes])
     for push in pushes:
@@ -128,22 +131,22 @@ async def record_attempt(tx: Tx, attempt: Attempt) -> None:
     if answer.reason == "ok":
         await _reached(tx, event, answer)
         if agent is not None and current and agent.webhook_failing_since is not None:
-            await _healthy(tx, agent)
+            await _healthy(tx, await tx.people.keep_agent(agent.id) or agent)
         return
     await _try_later(tx, attempt, agent)
     if agent is not None and current:
-        await _failing(tx, agent, answer)
+        await _failing(tx, await tx.people.keep_agent(agent.id) or agent, answer)
 
 
 async def _reached(tx: Tx, event: Event, answer: Answer) -> None:
+    if event.run_id is not None:
+        await tx.runs.mark_delivered([_delivered(tx, event, tx.now)])
     await tx.events.settle(
         [
             Settled("acknowledged", "webhook", tx.now, None, event.id, state)
             for state in _states_since(event)
         ]
     )
-    if event.run_id is not None:
-        await tx.runs.mark_delivered([_delivered(tx, event, tx.now)])
     _delivered_fact(tx, event, "webhook", answer.latency_ms)
 
 
@@ -267,10 +270,10 @@ async def acknowledge(tx: Tx, agent: Agent, event_id: str, via: Channel = "poll"
         return event
     state = next_event_state("acknowledge", event.state)
     channel: Channel = "poll" if event.state == "polled" else via
-    await tx.events.settle([Settled(state, channel, tx.now, None, event.id, event.state)])
     if event.run_id is not None:
         how: RunDelivery = "polled" if channel == "poll" else "delivered"
         await tx.runs.mark_delivered([_delivered(tx, event, tx.now)._replace(delivery=how)])
+    await tx.events.settle([Settled(state, channel, tx.now, None, event.id, event.state)])
     _delivered_fact(tx, event, channel, 0)
     return replace(event, state=state)
 

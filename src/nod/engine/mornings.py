@@ -48,7 +48,7 @@ async def _sum_up(tx: Tx, morning: Morning) -> None:
     user, at = morning
     # Without another morning nothing is to wait for one.
     over = tx.now if morning_after(user, tx.now) is not None else _NEVER
-    held = await tx.notify.held(user.id, over)
+    held = await tx.notify.sum_up(user.id, over, tx.now)
     if over == _NEVER and not held:
         return
     since = night_before(user, at)
@@ -56,7 +56,6 @@ async def _sum_up(tx: Tx, morning: Morning) -> None:
     by_agent: dict[str, list[notify.NightRun]] = defaultdict(list)
     for run in runs:
         by_agent[run.agent_id].append(run)
-    await tx.notify.summed_up(user.id, over, tx.now)
     text = notify.morning_text(runs, _messages(held), _news(held))
     if not text:
         return

@@ -7,6 +7,7 @@ so that it needs nothing to be remembered. Of one run it sends one event at a ti
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from nod.engine.aside import Aside
 from nod.engine.attempts import Attempt, record_attempt
 from nod.secrets import Vault
 from nod.store.effects import Outgoing
+from nod.store.port import UniqueViolation
 from nod.store.store import Store, Tx
 
 _log = structlog.get_logger("nod.webhooks")
@@ -189,10 +191,14 @@ class Webhooks:
         """Until it is stored: the agent must not get an event each time because a disk is full."""
         while True:
             try:
-                return await self._store.write(lambda tx: record_attempt(tx, attempt))
+                # The try before this one may have been stored, and only the answer to it lost.
+                with suppress(UniqueViolation):
+                    await self._store.write(lambda tx: record_attempt(tx, attempt))
             except Unavailable as error:
                 _log.warning("an attempt waits to be stored", reason=error.detail)
                 await asyncio.sleep(_AGAIN_S)
+            else:
+                return
 
     def _headers(
         self, agent: Agent, outgoing: Outgoing, delivery_id: str, body: bytes

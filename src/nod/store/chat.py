@@ -243,6 +243,7 @@ class Chat:
         return decision
 
     async def decision(self, decision_id: str) -> Decision | None:
+        """The question. Whoever writes has it, with the task it is about (`Tasks.get`)."""
         found = await self._db.one("decision", decision_id=decision_id)
         return None if found is None else Decision(*found)
 

@@ -1,7 +1,9 @@
 """The schema's history: numbered SQL files, applied in order, each in a transaction of its own.
 
-The files are `NNNN_words.sql`, from 0001 without a gap. Which of them a database has is written in
-its table `schema_versions`. A file that fails leaves the schema as it was before that file.
+The files are `NNNN_words.sql`, from 0001 without a gap. What one database alone has stands beside
+it in `NNNN_words.sqlite.sql` or `NNNN_words.postgres.sql` and is part of the same step. Which steps
+a database has had is written in its table `schema_versions`. One that fails leaves the schema as it
+was before it.
 """
 
 import re
@@ -12,6 +14,7 @@ from importlib.resources.abc import Traversable
 
 from nod.domain.errors import Unavailable
 from nod.domain.instant import Instant
+from nod.store.statements import Dialect
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
@@ -25,12 +28,22 @@ class Migration:
     sql: str
 
 
-def load_migrations(directory: Traversable) -> tuple[Migration, ...]:
-    """Read the numbered files of `directory`. Raises ValueError for a gap or a double number."""
+def load_migrations(directory: Traversable, dialect: Dialect = "sqlite") -> tuple[Migration, ...]:
+    """Read the numbered files of `directory`, and the dialect's own beside them.
+
+    Raises ValueError for a gap or a double number.
+    """
+    files = {file.name: file for file in directory.iterdir()}
+
+    def sql(match: re.Match[str]) -> str:
+        own = files.get(f"{match[1]}_{match[2]}.{dialect}.sql")
+        parts = (files[match[0]], own)
+        return "\n".join(part.read_text(encoding="utf-8") for part in parts if part is not None)
+
     found = (
-        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
-        for file in directory.iterdir()
-        if (match := _FILE.fullmatch(file.name))
+        Migration(int(match[1]), match[2], sql(match))
+        for match in map(_FILE.fullmatch, files)
+        if match
     )
     migrations = tuple(sorted(found, key=lambda migration: migration.version))
     versions = [migration.version for migration in migrations]
@@ -44,7 +57,11 @@ def pending(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> 
 
     Raises Unavailable if the database has some that this program does not know.
     """
-    version = _version(connection)
+    return lacking(_version(connection), migrations)
+
+
+def lacking(version: int, migrations: Sequence[Migration]) -> Sequence[Migration]:
+    """The migrations after `version`. Raises Unavailable for a version that is not known here."""
     if version > len(migrations):
         raise Unavailable(
             f"this database was made by a newer Nod (schema {version}, this one knows"

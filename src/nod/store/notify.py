@@ -212,14 +212,10 @@ class Notify:
         )
         return [NightRun(*each) for each in found]
 
-    async def held(self, user_id: str, until: Instant) -> list[Notice]:
-        """What waits for the person's morning, the oldest first."""
-        found = await self._db.all("held", user_id=user_id, until=until)
-        return [Notice(*each) for each in found]
-
-    async def summed_up(self, user_id: str, until: Instant, now: Instant) -> None:
-        """The morning card has told of it."""
-        await self._db.run("summed_up", user_id=user_id, until=until, now=now)
+    async def sum_up(self, user_id: str, until: Instant, now: Instant) -> list[Notice]:
+        """What waits for the person's morning, the oldest first; the morning card tells of it."""
+        found = await self._db.all("sum_up", user_id=user_id, until=until, now=now)
+        return sorted((Notice(*each) for each in found), key=lambda notice: notice.id)
 
     # keys
 

@@ -29,12 +29,15 @@ class People:
 
     # people
 
-    async def insert_user(self, user: User) -> None:
-        await self._db.many("insert_user", [row(user)])
+    async def insert_user(self, user: User) -> bool:
+        """False: there is an account with this address."""
+        values = dict(zip(User.__slots__, row(user), strict=True))
+        return await self._db.run("insert_user", **values) == 1
 
-    async def claim(self, user: User) -> None:
-        """Make the row that was kept for the first account (`user.id`) that account."""
-        await self._db.run(
+    async def claim(self, user: User) -> bool:
+        """Make the row that was kept for the first account (`user.id`) that account. False:
+        somebody was faster."""
+        changed = await self._db.run(
             "claim_user",
             id=user.id,
             email=user.email,
@@ -43,6 +46,7 @@ class People:
             timezone=user.timezone,
             created_at=user.created_at,
         )
+        return changed == 1
 
     async def update_user(self, user: User) -> None:
         """Write what a person may change: all but the e-mail address."""
@@ -63,6 +67,7 @@ class People:
         )
 
     async def user(self, user_id: str) -> User | None:
+        """The person. Whoever writes has them: nobody else changes the account meanwhile."""
         found = await self._db.one("user", user_id=user_id)
         return None if found is None else User(*found)
 
@@ -105,6 +110,12 @@ class People:
     async def agent(self, agent_id: str) -> Agent | None:
         """The agent, unless it was removed."""
         found = await self._db.one("agent", agent_id=agent_id)
+        return None if found is None else Agent(*found)
+
+    async def keep_agent(self, agent_id: str) -> Agent | None:
+        """The agent, which nobody else changes, or gives a task or a question, until this unit
+        ends. A unit that needs a task or a run as well gets that first."""
+        found = await self._db.one("kept_agent", agent_id=agent_id)
         return None if found is None else Agent(*found)
 
     async def agents_of(self, owner_id: str) -> list[Agent]:

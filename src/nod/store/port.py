@@ -8,9 +8,10 @@ A unit of work is a coroutine function that gets a connection:
     finished = await database.write(finish)
 
 It is one transaction: all of it is stored, or nothing of it and the caller gets the error. It may
-await nothing but its connection, because SQLite runs it in a thread without an event loop. Of
-several units the database may make one commit, so a unit runs once, before it is known whether it
-will be stored: what may happen only after the commit goes behind `write`, or into `committed`.
+await nothing but its connection, because SQLite runs it in a thread without an event loop. It runs
+before it is known whether it will be stored: several units may be one commit, and a unit whose
+transaction is lost (PostgreSQL ends one of two that wait for each other) runs once more from the
+beginning. What may happen only after the commit goes behind `write`, or into `committed`.
 
 An error of a statement ends its unit, also when the unit swallows it: PostgreSQL can do nothing
 more in such a transaction. Where two writers may race, use `ON CONFLICT DO NOTHING` and count rows.
@@ -66,8 +67,9 @@ class Database(Protocol):
     async def write(self, work: Work[T], committed: Callable[[T], None] | None = None) -> T:
         """Run `work` in one transaction; return its result once that is durable.
 
-        Results arrive in the order of the commits. `committed` is called with the result at that
-        moment, in the loop's thread, also when the task awaiting this was cancelled meanwhile.
+        Results arrive in an order that fits the commits: none before one that it rests on.
+        `committed` is called with the result at that moment, in the loop's thread, also when the
+        task awaiting this was cancelled meanwhile.
         Raises what `work` raises, UniqueViolation or ConstraintError from its statements, or
         Unavailable when the database cannot store now; in each case nothing was stored.
         """

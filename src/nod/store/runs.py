@@ -63,6 +63,7 @@ class Runs:
         await self._db.many("insert_runs", [row(run) for run in runs])
 
     async def get(self, run_id: str) -> Run | None:
+        """The run. Whoever writes has it, with its task (`Tasks.get`)."""
         found = await self._db.one("run", run_id=run_id)
         return None if found is None else Run(*found)
 

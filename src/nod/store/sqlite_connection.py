@@ -152,14 +152,8 @@ class SqliteConnection:
 
 
 def _values(statement: Statement, params: Mapping[str, Any]) -> list[Any]:
-    if len(params) == len(statement.parameters):
-        try:
-            found = [params[name] for name in statement.parameters]
-        except KeyError:
-            pass  # said below
-        else:
-            return [found[place] for place in statement.places]
-    raise TypeError(f"{statement.name} takes {statement.parameters}, got {tuple(params)}")
+    found = statement.values(params)
+    return [found[place] for place in statement.places]
 
 
 def _in_places(

@@ -7,14 +7,15 @@
 A name stands for one statement. The files named after a dialect (`sqlite.sql`, `postgres.sql`)
 belong to that database alone, and their statements go before the portable ones of the same name.
 `{tasks}` is replaced by a column list that the caller gives, `{t.tasks}` by the same list with the
-alias before each column. `:name` stands for a value.
+alias before each column. `:name` stands for a value. Where a name with an exclamation mark stands
+beside the plain one (`run!`), it is what a unit that writes runs: see `postgres.sql`.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Dialect: TypeAlias = Literal["sqlite", "postgres"]
 
@@ -39,6 +40,15 @@ class Statement:
     text: str
     parameters: tuple[str, ...]
     places: tuple[int, ...]
+
+    def values(self, params: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of `parameters`. Raises TypeError for others than these."""
+        if len(params) == len(self.parameters):
+            try:
+                return [params[name] for name in self.parameters]
+            except KeyError:
+                pass  # said below
+        raise TypeError(f"{self.name} takes {self.parameters}, got {tuple(params)}")
 
 
 Statements: TypeAlias = Mapping[str, Statement]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import NamedTuple
 
+import msgspec
+
 from nod.domain.instant import Instant
 from nod.domain.model import RefusedCall, Task
 from nod.domain.states import RunStatus
@@ -79,7 +81,10 @@ class Tasks:
         await self._db.many("insert_task", [row(task)])
 
     async def get(self, task_id: str) -> Task | None:
-        """The task, also a removed one (history names it)."""
+        """The task, also a removed one (history names it).
+
+        Whoever writes has it: nobody else changes the task, its runs or its questions meanwhile.
+        """
         found = await self._db.one("task", task_id=task_id)
         return None if found is None else Task(*found)
 
@@ -136,8 +141,12 @@ class Tasks:
 
     async def due(self, now: Instant, limit: int) -> list[DueTask]:
         """The tasks whose next fire is at or before `now`, the longest due first."""
-        found = await self._db.all("due_tasks", now=now, limit=limit)
-        return [DueTask(Task(*each[:-1]), bool(each[-1])) for each in found]
+        found = [Task(*each) for each in await self._db.all("due_tasks", now=now, limit=limit)]
+        if not found:
+            return []
+        ids = msgspec.json.encode([task.id for task in found]).decode()
+        busy = {each[0] for each in await self._db.all("busy_tasks", task_ids=ids)}
+        return [DueTask(task, task.id in busy) for task in found]
 
     async def next_fire_at(self) -> Instant | None:
         """When the next fire of any task is."""

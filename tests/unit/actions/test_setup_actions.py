@@ -12,6 +12,7 @@ from nod.domain.model import User
 from nod.store.effects import Effects
 from nod.store.store import Store
 from support.clock import FakeClock
+from support.databases import stored
 from support.world import open_store
 
 CLOCK = FakeClock()
@@ -28,11 +29,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await opened.start()
     yield opened
     await opened.close()
-
-
-def on_disk(folder: Path) -> bytes:
-    """All bytes of the database."""
-    return b"".join(each.read_bytes() for each in folder.glob("nod.db*"))
 
 
 async def link(store: Store) -> str:
@@ -85,8 +81,8 @@ async def test_a_guessed_link_makes_nothing(store: Store, tmp_path: Path) -> Non
     token = await link(store)
     with pytest.raises(NotFound):
         await use(store, "guess")
-    stored = on_disk(tmp_path)
-    assert token.encode() not in stored
+    found = await stored(tmp_path)
+    assert token not in found
 
 
 async def test_a_mistake_in_the_form_does_not_use_the_link_up(store: Store) -> None:

@@ -96,7 +96,7 @@ UPDATE events SET not_before = created_at WHERE run_id = :run_id AND state = 'he
 
 -- name: release_event
 UPDATE events SET state = 'pending', not_before = :now, expires_at = :expires_at, attempt_at =
-  (SELECT :now FROM agents a
+  (SELECT CAST(:now AS BIGINT) FROM agents a
    WHERE a.id = events.agent_id AND a.webhook_url IS NOT NULL AND a.webhook_disabled IS NULL)
 WHERE run_id = :run_id AND state = 'held'
 
@@ -104,7 +104,7 @@ WHERE run_id = :run_id AND state = 'held'
 UPDATE events SET state = 'pending', not_before = :now, attempts = 0, settled_at = NULL,
   channel = NULL, error = NULL, retry_reason = 'first_attempt', expires_at = :expires_at,
   attempt_at =
-  (SELECT :now FROM agents a
+  (SELECT CAST(:now AS BIGINT) FROM agents a
    WHERE a.id = events.agent_id AND a.webhook_url IS NOT NULL AND a.webhook_disabled IS NULL)
 WHERE id = :event_id AND state = :expected
 

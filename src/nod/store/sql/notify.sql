@@ -116,14 +116,10 @@ UPDATE notices SET state = 'dead', settled_at = :now, error = coalesce(error, :e
 WHERE user_id = :user_id AND state = 'pending'
   AND NOT EXISTS (SELECT 1 FROM notice_sends s WHERE s.notice_id = notices.id)
 
--- name: held
-SELECT {notices} FROM notices
-WHERE user_id = :user_id AND state = 'held' AND not_before <= :until
-ORDER BY id
-
--- name: summed_up
+-- name: sum_up
 UPDATE notices SET state = 'summed', settled_at = :now
 WHERE user_id = :user_id AND state = 'held' AND not_before <= :until
+RETURNING {notices}
 
 -- name: due_mornings
 SELECT {u.users}, u.morning_next FROM users u

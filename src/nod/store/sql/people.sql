@@ -1,7 +1,7 @@
 -- People and their agents.
 
 -- name: insert_user
-INSERT INTO users ({users}) VALUES ({values_of_users})
+INSERT INTO users ({users}) VALUES ({values_of_users}) ON CONFLICT (email) DO NOTHING
 
 -- name: user
 SELECT {users} FROM users WHERE id = :user_id
@@ -49,6 +49,10 @@ DELETE FROM login_failures WHERE created_at <= :before
 INSERT INTO agents ({agents}) VALUES ({values_of_agents})
 
 -- name: agent
+SELECT {agents} FROM agents WHERE id = :agent_id AND deleted_at IS NULL
+
+-- name: kept_agent
+-- The same for whoever counts what the agent has, or writes it anew from what it was.
 SELECT {agents} FROM agents WHERE id = :agent_id AND deleted_at IS NULL
 
 -- name: agents_of

@@ -70,13 +70,18 @@ UPDATE tasks SET
 WHERE id = :id
 
 -- name: due_tasks
--- The tasks whose next fire has come, the longest due first, and whether they are busy.
-SELECT {t.tasks}, EXISTS (
-  SELECT 1 FROM runs r WHERE r.task_id = t.id AND r.status IN ('pending', 'running', 'waiting'))
-FROM tasks t
-WHERE t.next_fire_at <= :now
-ORDER BY t.next_fire_at
+-- The tasks whose next fire has come, the longest due first.
+SELECT {tasks} FROM tasks
+WHERE next_fire_at <= :now
+ORDER BY next_fire_at
 LIMIT :limit
+
+-- name: busy_tasks
+-- Of these tasks (a JSON list of ids) those with a run that has not ended. Asked once the tasks are
+-- in hand: between two looks at once, one of them might have got another run.
+SELECT DISTINCT task_id FROM runs
+WHERE task_id IN (SELECT value FROM json_each(:task_ids))
+  AND status IN ('pending', 'running', 'waiting')
 
 -- name: next_fire_at
 SELECT min(next_fire_at) FROM tasks WHERE next_fire_at IS NOT NULL

@@ -1,0 +1,117 @@
+"""The connections to PostgreSQL: how they are made, lent, and given up."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from nod.clock import Clock
+from nod.domain.errors import Unavailable
+from nod.store.migrate import Migration
+from nod.store.postgres_errors import translate
+from nod.store.postgres_schema import migrate
+
+# Longer than any statement takes, shorter than anybody waits.
+_ANSWER_S = 30.0
+_CONNECT_S = 5.0
+_LEND_S = 10.0
+_STATEMENT_CACHE = 512
+_SESSION = {
+    "application_name": "nod",
+    # Compiling a statement takes longer than any of ours runs.
+    "jit": "off",
+    # A node that hangs or is cut off keeps its rows from the others for no longer than this.
+    "idle_in_transaction_session_timeout": "30s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+
+class Pool:
+    """At most so many connections, each lent to one unit at a time."""
+
+    def __init__(
+        self, url: str, connections: int, migrations: Sequence[Migration], clock: Clock
+    ) -> None:
+        self._url = url
+        self._connections = connections
+        self._migrations = migrations
+        self._clock = clock
+        self._pool: Any = None
+
+    async def start(self) -> None:
+        """Bring the schema up to date and make the first connection.
+
+        Raises Unavailable or Away with the reason.
+        """
+        try:
+            await self._migrate()
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=self._connections,
+                command_timeout=_ANSWER_S,
+                statement_cache_size=_STATEMENT_CACHE,
+                max_cached_statement_lifetime=0,
+                reset=_as_it_is,
+                **_settings(),
+            )
+        except Exception as error:
+            raise _start_error(error) from error
+
+    async def close(self) -> None:
+        """Close the connections, none of which is lent any more."""
+        await self._pool.close()
+
+    async def expire(self) -> None:
+        """Use none of the present connections again: their server is not what it was."""
+        await self._pool.expire_connections()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """Lend a connection. Raises Away when there is none to be had."""
+        raw = await self._lend()
+        try:
+            yield raw
+        finally:
+            await self._pool.release(raw)
+
+    async def _lend(self) -> Any:
+        try:
+            return await self._pool.acquire(timeout=_LEND_S)
+        except TimeoutError as error:
+            raise Unavailable(
+                "the database is busy or does not answer: nothing was stored; try again"
+            ) from error
+        except Exception as error:
+            raise translate(error) from error
+
+    async def _migrate(self) -> None:
+        connection = await asyncpg.connect(self._url, **_settings())
+        try:
+            await migrate(connection, self._migrations, self._clock.now())
+        finally:
+            await connection.close(timeout=_CONNECT_S)
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "timeout": _CONNECT_S,
+        "server_settings": _SESSION,
+        # Of several hosts in the URL the one that can be written to; it may change.
+        "target_session_attrs": "read-write",
+    }
+
+
+def _start_error(error: Exception) -> Exception:
+    if isinstance(error, TimeoutError):
+        return Unavailable(f"the database does not answer within {_CONNECT_S:.0f} seconds")
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return Unavailable(f"the database URL cannot be used: {error}")
+    return translate(error)
+
+
+async def _as_it_is(_: Any) -> None:
+    """A unit leaves nothing behind on its connection, so nothing is to be reset."""

@@ -1,0 +1,54 @@
+-- A history as it grows in months: nearly all of it has ended.
+
+INSERT INTO users (id, email, name, password_hash, timezone, created_at) VALUES ('usr', 'e', 'n',
+  '', 'UTC', 0);
+
+INSERT INTO agents (id, owner_id, name, kind, secret_hash, old_secret_in_use, webhook_key,
+  created_at) SELECT 'agt_' || n, 'usr', 'n', 'interactive', '', false, '', 0 FROM
+  generate_series(1, 300) n;
+
+INSERT INTO conversations SELECT 'cnv_' || n, 'agt_' || n % 300 + 1, 't', 0, 0
+  FROM generate_series(1, 6000) n;
+
+INSERT INTO tasks SELECT 'tsk_' || n, 'agt_' || n % 300 + 1, 'n', '', 'p', '0 9 * * *',
+  'schedule', 'UTC', NULL, NULL, NULL, 0, 'skip', 'latest', NULL, NULL, 600, 1, false, 5, true,
+  NULL, 'trg_' || n, 'none', NULL, 1000000 + n, 0, NULL, 0, 'user', n, 0, NULL, 'always' FROM
+  generate_series(1, 3000) n;
+
+INSERT INTO runs SELECT 'run_' || n, 'tsk_' || n % 3000 + 1, 'agt_' || n % 300 + 1, CASE WHEN n %
+  500 = 0 THEN 'pending' ELSE 'completed' END, 'schedule', false, 1, CASE WHEN n % 100 = 0 THEN
+  'run_' || n - 1 END, n, NULL, n, NULL, 'delivered', n, n, n, CASE WHEN n % 500 = 0 THEN n END,
+  NULL, NULL, 600, 'Done.', NULL, NULL, false, NULL, NULL, NULL FROM generate_series(1, 60000) n;
+
+INSERT INTO events (id, agent_id, run_id, type, body, state, created_at, not_before, attempt_at,
+  expires_at, attempts, retry_reason) SELECT 'evt_' || n, 'agt_' || n % 300 + 1, 'run_' || n,
+  'task_due', '{}', CASE WHEN n % 500 = 0 THEN 'pending' ELSE 'acknowledged' END, n, n, CASE WHEN
+  n % 500 = 0 THEN n END, n, 0, 'first_attempt' FROM generate_series(1, 60000) n;
+
+INSERT INTO decisions (id, agent_id, conversation_id, run_id, task_id, kind, title, description,
+  options, allows_always, always_allow_options, status, always_allow, created_at, expires_at)
+  SELECT 'dec_' || n, 'agt_' || n % 300 + 1, 'c', 'run_' || n, 'tsk_' || n % 3000 + 1, 'approval',
+  't', '', '[]', false, '[]', CASE WHEN n % 500 = 0 THEN 'pending' ELSE 'approved' END, false, n,
+  n FROM generate_series(1, 20000) n;
+
+INSERT INTO context_blocks SELECT 'run_' || n, 1, 't', n FROM generate_series(1, 6000) n;
+
+INSERT INTO run_payloads SELECT 'run_' || n, '{}', '{}' FROM generate_series(1, 6000) n;
+
+INSERT INTO trigger_calls SELECT 'tsk_' || n % 3000 + 1, 'key_' || n, 'run', 'evt', n FROM
+  generate_series(1, 6000) n;
+
+INSERT INTO refused_calls SELECT 'rfc_' || n, 'tsk_' || n % 3000 + 1, n, 'paused', '', NULL, '{}'
+  FROM generate_series(1, 6000) n;
+
+INSERT INTO notices (id, user_id, kind, title, text, path, task_id, cause, created_at, not_before,
+  attempts, state) SELECT 'ntc_' || n, 'usr', 'failure', '', '', '/', 'tsk_' || n % 3000 + 1, CASE
+  WHEN n % 100 = 0 THEN 'c' || n END, n, n, 0, 'sent' FROM generate_series(1, 6000) n;
+
+INSERT INTO allow_rules SELECT 'rul_' || n, 'agt_' || n % 300 + 1, 'p' || n, '', NULL, '', n, 0,
+  NULL FROM generate_series(1, 6000) n;
+
+INSERT INTO sessions SELECT 'ses_' || n, 'usr', 'h' || n, 'o' || n, n, '', n, n, n FROM
+  generate_series(1, 6000) n;
+
+ANALYZE;

@@ -1,0 +1,125 @@
+"""The same statements on PostgreSQL: every one is valid, the schema is the same, and with many rows
+the hot ones find theirs by an index."""
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from nod.store.migrate import load_migrations
+from nod.store.migrate import migrate as migrate_sqlite
+from nod.store.postgres_connection import writing
+from nod.store.postgres_schema import migrate
+from nod.store.rows import fragments
+from nod.store.statements import Statement, load_statements
+from store.test_sql_is_valid import HOT
+from support.postgres import connected, databases
+
+_STORE = files("nod.store")
+_PORTABLE = load_statements(_STORE / "sql", "sqlite", fragments())
+_STATEMENTS = load_statements(_STORE / "sql", "postgres", fragments())
+_READ = {name: each for name, each in _STATEMENTS.items() if not name.endswith("!")}
+_WRITTEN = {f"{name}!": each for name, each in writing(_STATEMENTS).items()}
+# A walk through what the query itself has just found is no walk through a table.
+_NODES = re.compile(r'"Node Type": "Seq Scan".*?"Relation Name": "(\w+)"', re.S)
+_FEW = {"agents", "users", "notify_targets"}
+_HISTORY = Path(__file__).with_name("history.sql")
+
+
+@asynccontextmanager
+async def schema() -> AsyncIterator[Any]:
+    """A connection to a database with the schema."""
+    async with databases().bare() as url, connected(url) as connection:
+        await migrate(connection, load_migrations(_STORE / "migrations", "postgres"), 0)
+        yield connection
+
+
+def test_a_statement_of_one_dialect_takes_the_same_values_as_the_others() -> None:
+    for name, statement in _STATEMENTS.items():
+        plain = _PORTABLE[name.removesuffix("!")]
+        assert set(statement.parameters) == set(plain.parameters), name
+        if "unnest(" in statement.text:  # takes its rows by place
+            assert statement.parameters == plain.parameters, name
+
+
+def test_what_one_dialect_has_the_other_has_too() -> None:
+    assert {name.removesuffix("!") for name in _STATEMENTS} == set(_PORTABLE)
+
+
+async def test_every_statement_is_valid_on_the_schema() -> None:
+    async with schema() as connection:
+        for name, statement in _STATEMENTS.items():
+            try:
+                await connection.prepare(statement.text)
+            except Exception as error:
+                raise AssertionError(f"{name}: {error}") from error
+
+
+async def test_the_schema_is_the_one_that_sqlite_has(tmp_path: Path) -> None:
+    async with schema() as connection:
+        ours = {
+            (row["table_name"], row["column_name"]): (
+                row["ordinal_position"],
+                row["is_nullable"] == "YES",
+            )
+            for row in await connection.fetch(
+                "SELECT c.* FROM information_schema.columns c JOIN information_schema.tables t"
+                " USING (table_schema, table_name)"
+                " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+            )
+        }
+        found = await connection.fetch("SELECT indexname FROM pg_indexes WHERE schemaname='public'")
+        indexes = {name for (name,) in found if not re.search(r"_(pkey|key)$", name)}
+    with closing(sqlite3.connect(tmp_path / "nod.db", isolation_level=None)) as raw:
+        migrate_sqlite(raw, load_migrations(_STORE / "migrations"), 0)
+        assert ours == dict(_columns(raw))
+        made = raw.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql <> ''")
+        assert indexes == {name for (name,) in made}
+
+
+def _columns(raw: sqlite3.Connection) -> Iterator[tuple[tuple[str, str], tuple[int, bool]]]:
+    tables = raw.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        " AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%_search%'"
+    ).fetchall()
+    for (table,) in tables:
+        for place, name, _, needed, _, key in raw.execute(f"PRAGMA table_info({table})"):
+            yield (table, name), (place + 1, not (needed or key))
+
+
+async def test_texts_are_compared_byte_by_byte_whatever_the_servers_locale() -> None:
+    async with schema() as connection:
+        others = await connection.fetch(
+            "SELECT attrelid::regclass, attname FROM pg_attribute a"
+            " JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'"
+            " JOIN pg_collation l ON l.oid = a.attcollation"
+            " WHERE c.relnamespace = 'public'::regnamespace AND l.collname <> 'C'"
+            " AND c.relname <> 'schema_versions'"
+        )
+    assert [tuple(row) for row in others] == []
+
+
+async def test_with_many_rows_a_hot_statement_walks_no_table() -> None:
+    async with schema() as connection:
+        await connection.execute(_HISTORY.read_text())
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        walked: dict[str, set[str]] = {}
+        for name in HOT:
+            for statement in (_READ[name], _WRITTEN[f"{name}!"]):
+                plan = await _plan(connection, statement)
+                if tables := set(_NODES.findall(plan)) - _FEW:
+                    walked[statement.name] = tables
+    assert walked == {}
+
+
+async def _plan(connection: Any, statement: Statement) -> str:
+    """How the statement is run whatever its values are."""
+    await connection.execute(f"PREPARE plan AS {statement.text}")
+    values = ", ".join("NULL" for _ in statement.parameters)
+    execute = f"EXECUTE plan ({values})" if values else "EXECUTE plan"
+    plan: str = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {execute}")
+    await connection.execute("DEALLOCATE plan")
+    return plan
