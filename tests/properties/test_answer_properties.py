@@ -17,6 +17,7 @@ from nod.domain.errors import Conflict
 from nod.domain.model import Decision
 from nod.engine.ending import cancel
 from nod.engine.fire import run_now
+from support.databases import Kind, prepared
 from support.steps import work_off
 from support.world import World, open_store, open_world
 
@@ -119,9 +120,9 @@ class Question:
         ]
 
 
-async def play(steps: list[tuple[str, int]]) -> None:
+async def play(kind: Kind, steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with open_world(Path(folder)) as world:
+        async with prepared(Path(folder), kind), open_world(Path(folder)) as world:
             task = await world.task()
             run = await world.store.write(lambda tx: run_now(tx, task))
             fields = DecisionFields(title="May I?", task_run_id=run.id, expires_in_s=LIFE_S)
@@ -149,4 +150,10 @@ async def play(steps: list[tuple[str, int]]) -> None:
 def test_a_question_has_one_outcome_and_its_agent_is_told_once(
     steps: list[tuple[str, int]],
 ) -> None:
-    asyncio.run(play(steps))
+    asyncio.run(play("sqlite", steps))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+def test_a_question_has_one_outcome_on_postgresql_too(steps: list[tuple[str, int]]) -> None:
+    asyncio.run(play("postgres", steps))

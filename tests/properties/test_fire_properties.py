@@ -14,6 +14,7 @@ from nod.domain.model import Run, Task
 from nod.domain.schedule import fires, spread_offset_s
 from nod.store.store import Tx
 from support.clock import MONDAY_9, FakeClock
+from support.databases import Kind, prepared
 from support.steps import complete, fire_due, rescue
 from support.world import World, open_world
 
@@ -99,12 +100,26 @@ def test_every_fire_has_exactly_one_entry(
     optional: dict[str, object],
     steps: list[tuple[str, int]],
 ) -> None:
-    asyncio.run(_play(schedule, {**more, **optional}, steps))
+    asyncio.run(_play("sqlite", schedule, {**more, **optional}, steps))
 
 
-async def _play(schedule: str, more: dict[str, object], steps: list[tuple[str, int]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with open_world(Path(folder), Limits(missed_entries=20), FakeClock()) as world:
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(schedule=SCHEDULES, more=GIVEN, optional=OPTIONAL, steps=STEPS)
+def test_every_fire_has_exactly_one_entry_on_postgresql_too(
+    schedule: str,
+    more: dict[str, object],
+    optional: dict[str, object],
+    steps: list[tuple[str, int]],
+) -> None:
+    asyncio.run(_play("postgres", schedule, {**more, **optional}, steps))
+
+
+async def _play(
+    kind: Kind, schedule: str, more: dict[str, object], steps: list[tuple[str, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, limits = Path(name), Limits(missed_entries=20)
+        async with prepared(folder, kind), open_world(folder, limits, FakeClock()) as world:
             task = await world.task(schedule, **more)
             latest = world.clock.now()
             for what, minutes in steps:

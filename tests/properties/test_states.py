@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -33,8 +33,9 @@ from nod.domain.states import (
 )
 from nod.engine import settle
 from nod.engine.ending import end
+from support.databases import Kind, prepared
 from support.steps import call, complete, fire_after, now, rescue_after, start, take_up
-from support.world import World, open_world
+from support.world import open_world
 
 ARROWS = {(each.source, each.target) for each in RUN_TRANSITIONS}
 EVENT_ARROWS = {(each.source, each.target) for each in EVENT_TRANSITIONS}
@@ -52,12 +53,15 @@ def _reachable(arrows: set[tuple[str, str]], source: str, target: str) -> bool:
 class RunsMachine(RuleBasedStateMachine):
     """A task's runs in the real store, and everything that agent, person and time do to them."""
 
+    kind: Kind = "sqlite"
+
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
-        self._folder = tempfile.TemporaryDirectory()
-        self._opened: AbstractAsyncContextManager[World] = open_world(Path(self._folder.name))
-        self.world = self._do(self._opened.__aenter__())
+        self._opened = AsyncExitStack()
+        folder = Path(self._opened.enter_context(tempfile.TemporaryDirectory()))
+        self._do(self._opened.enter_async_context(prepared(folder, self.kind)))
+        self.world = self._do(self._opened.enter_async_context(open_world(folder)))
         self.seen: dict[str, Run] = {}
         self.events: dict[str, str] = {}
 
@@ -70,9 +74,8 @@ class RunsMachine(RuleBasedStateMachine):
             self._do(work)
 
     def teardown(self) -> None:
-        self._do(self._opened.__aexit__(None, None, None))
+        self._do(self._opened.aclose())
         self._loop.close()
-        self._folder.cleanup()
 
     @initialize(
         overlap=st.sampled_from(["skip", "queue", "allow", "cancel_previous"]),
@@ -187,6 +190,16 @@ RunsMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestRuns = RunsMachine.TestCase
+
+
+class RunsOnPostgres(RunsMachine):
+    """The same on PostgreSQL."""
+
+    kind = "postgres"
+
+
+RunsOnPostgres.TestCase.settings = settings(RunsMachine.TestCase.settings, max_examples=8)
+TestRunsOnPostgres = RunsOnPostgres.TestCase
 
 
 def test_the_functions_say_what_the_tables_say() -> None:

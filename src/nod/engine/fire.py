@@ -233,6 +233,7 @@ async def run_now(tx: Tx, task: Task) -> Run:
 
     It waits for a run that is under way, unless the task allows overlap; it is never skipped.
     """
+    task = await tx.tasks.get(task.id) or task  # as it is now, and kept from others
     active = await tx.runs.active(task.id)
     going = underway(active, tx.now)
     if task.overlap == "cancel_previous":
