@@ -1,10 +1,10 @@
 -- A history as it grows in months: nearly all of it has ended.
 
-INSERT INTO users (id, email, name, password_hash, timezone, created_at) VALUES ('usr', 'e', 'n',
-  '', 'UTC', 0);
+INSERT INTO users (id, email, name, password_hash, timezone, created_at)
+  SELECT 'usr_' || n, 'e' || n, 'n', '', 'UTC', 0 FROM generate_series(1, 100) n;
 
 INSERT INTO agents (id, owner_id, name, kind, secret_hash, old_secret_in_use, webhook_key,
-  created_at) SELECT 'agt_' || n, 'usr', 'n', 'interactive', '', false, '', 0 FROM
+  created_at) SELECT 'agt_' || n, 'usr_' || n % 100 + 1, 'n', 'interactive', '', false, '', 0 FROM
   generate_series(1, 300) n;
 
 INSERT INTO conversations SELECT 'cnv_' || n, 'agt_' || n % 300 + 1, 't', 0, 0
@@ -42,13 +42,25 @@ INSERT INTO refused_calls SELECT 'rfc_' || n, 'tsk_' || n % 3000 + 1, n, 'paused
   FROM generate_series(1, 6000) n;
 
 INSERT INTO notices (id, user_id, kind, title, text, path, task_id, cause, created_at, not_before,
-  attempts, state) SELECT 'ntc_' || n, 'usr', 'failure', '', '', '/', 'tsk_' || n % 3000 + 1, CASE
+  attempts, state) SELECT 'ntc_' || n, 'usr_' || n % 100 + 1, 'failure', '', '', '/', 'tsk_' || n % 3000 + 1, CASE
   WHEN n % 100 = 0 THEN 'c' || n END, n, n, 0, 'sent' FROM generate_series(1, 6000) n;
 
 INSERT INTO allow_rules SELECT 'rul_' || n, 'agt_' || n % 300 + 1, 'p' || n, '', NULL, '', n, 0,
   NULL FROM generate_series(1, 6000) n;
 
-INSERT INTO sessions SELECT 'ses_' || n, 'usr', 'h' || n, 'o' || n, n, '', n, n, n FROM
+INSERT INTO sessions SELECT 'ses_' || n, 'usr_' || n % 100 + 1, 'h' || n, 'o' || n, n, '', n, n, n FROM
   generate_series(1, 6000) n;
+
+INSERT INTO deliveries SELECT 'dlv_' || n, 'evt_' || n, 'agt_' || n % 300 + 1, 'run_' || n,
+  CASE WHEN n % 2 = 0 THEN 'webhook' ELSE 'websocket' END, 1, CASE WHEN n % 100 = 0 THEN 'timeout'
+  ELSE 'ok' END, 200, 5, '', NULL, n FROM generate_series(1, 60000) n;
+
+-- With a list of words that is made quickly.
+ALTER TABLE messages DISABLE TRIGGER search_message;
+INSERT INTO messages (id, conversation_id, agent_id, author, kind, text, created_at, updated_at)
+  SELECT 'msg_' || n, 'cnv_' || n % 6000 + 1, 'agt_' || n % 300 + 1, 'agent', 'text', 't', n, n
+  FROM generate_series(1, 60000) n;
+INSERT INTO message_search SELECT seq, array_to_tsvector(ARRAY['@' || substr(agent_id, 5), 't'])
+  FROM messages;
 
 ANALYZE;

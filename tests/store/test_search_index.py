@@ -15,13 +15,23 @@ from nod.engine import settle
 from nod.engine.sweep import SWEEPS
 from nod.store.chat import NEWEST, Report, make_message
 from nod.store.migrate import load_migrations, migrate
+from nod.store.postgres_schema import migrate as migrate_postgres
 from nod.store.store import Tx
+from support.databases import KINDS, execute, prepared, url_of
+from support.postgres import connected, databases
 from support.steps import DAY_S, called, complete, now
 from support.world import World, open_world
 
-_MIGRATIONS = load_migrations(files("nod.store") / "migrations")
+_MIGRATIONS = files("nod.store") / "migrations"
 # What SQLite compares: every word of every text with the index, both ways.
 _CHECK = "INSERT INTO message_search (message_search, rank) VALUES ('integrity-check', 1)"
+_CHECK_POSTGRES = """
+DO $$ BEGIN
+  ASSERT NOT EXISTS (
+    SELECT 1 FROM message_search s FULL JOIN searchable e USING (seq)
+    WHERE s.words IS DISTINCT FROM e.words), 'the lists of words are not those of the texts';
+END $$
+"""
 
 
 async def found(world: World, text: str, agent_ids: Sequence[str] = ()) -> list[str]:
@@ -45,12 +55,17 @@ async def say(world: World, text: str, report: Report = Report()) -> int:  # noq
     return await world.store.write(add)
 
 
-def raw(folder: Path, *statements: str) -> None:
-    """Do something to the file itself, and hold the index to the tables."""
-    with contextlib.closing(sqlite3.connect(folder / "nod.db", isolation_level=None)) as file:
-        file.execute("PRAGMA foreign_keys = ON")
-        for statement in (*statements, _CHECK):
-            file.execute(statement)
+async def check(folder: Path) -> None:
+    """Hold the index to the tables."""
+    is_postgres = url_of(folder).startswith("postgresql:")
+    await execute(folder, _CHECK_POSTGRES if is_postgres else _CHECK)
+
+
+@pytest.fixture(params=KINDS)
+async def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Path]:
+    """A folder that stands for a database of one kind and then of the other."""
+    async with prepared(tmp_path, request.param):
+        yield tmp_path
 
 
 @pytest.fixture
@@ -58,7 +73,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """At its end the index has exactly the words of the tables."""
     async with open_world(tmp_path, Limits(retention_runs=1)) as opened:
         yield opened
-    raw(tmp_path)
+    await check(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +82,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         ("The Café is open", "cafe"),
         ("The cafe is open", "CAFÉ"),
         ("Přílišně žluťoučký", "prilisne zlutoucky"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσεύς"),
         ("İstanbul", "istanbul"),
         ("retry_with_jitter", "jitter"),
         ("the importer uses memory", "memory import"),
@@ -157,30 +173,51 @@ async def test_a_swept_run_takes_its_output_out_of_the_index(world: World) -> No
     assert len(await found(world, "done")) == 2  # the bubbles stay, and their words
 
 
-async def test_a_message_that_is_removed_is_not_found(tmp_path: Path) -> None:
-    async with open_world(tmp_path) as world:
-        await say(world, "hello you")
-        stays = await say(world, "hello there")
-    raw(tmp_path, "DELETE FROM messages WHERE text = 'hello you'", "VACUUM")
-    matching = "SELECT rowid FROM message_search WHERE message_search MATCH 'hello'"
-    with contextlib.closing(sqlite3.connect(tmp_path / "nod.db")) as file:
-        assert file.execute(matching).fetchall() == [(stays,)]
+async def test_a_message_that_is_removed_is_not_found(world: World, tmp_path: Path) -> None:
+    await say(world, "hello you")
+    await say(world, "hello there")
+    await execute(tmp_path, "DELETE FROM messages WHERE text = 'hello you'", "VACUUM")
+    assert await found(world, "hello") == ["hello there"]
 
 
-def test_what_was_said_before_there_was_a_search_is_found(tmp_path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(tmp_path / "nod.db", isolation_level=None)) as file:
-        migrate(file, _MIGRATIONS[:1], 0)
-        file.execute("INSERT INTO users VALUES ('u', 'a@example.org', '', '', 'UTC', 0)")
-        file.execute(
-            "INSERT INTO agents (id, owner_id, name, kind, secret_hash, old_secret_in_use,"
-            " webhook_key, created_at) VALUES ('agt_1', 'u', '', '', '', FALSE, '', 0)"
-        )
-        file.execute("INSERT INTO conversations VALUES ('c', 'agt_1', '', 0)")
-        file.execute(
-            "INSERT INTO messages (id, conversation_id, agent_id, author, kind, text, created_at,"
-            " updated_at) VALUES ('m', 'c', 'agt_1', 'agent', 'text', 'long ago', 0, 0)"
-        )
-        migrate(file, _MIGRATIONS, 0)
-        found = file.execute("SELECT rowid FROM message_search WHERE message_search MATCH 'ago'")
-        assert found.fetchall() == [(1,)]
-    raw(tmp_path)
+async def test_a_long_text_is_found_by_its_last_word_and_an_endless_word_by_its_beginning(
+    world: World,
+) -> None:
+    await say(world, " ".join(f"n{number}" for number in range(20_000)) + " " + "w" * 5_000)
+    assert len(await found(world, "n19999")) == 1
+    assert len(await found(world, "n1 wwwww")) == 1
+
+
+_FORMER = """
+INSERT INTO users VALUES ('u', 'a@example.org', '', '', 'UTC', 0);
+INSERT INTO agents (id, owner_id, name, kind, secret_hash, old_secret_in_use, webhook_key,
+  created_at) VALUES ('agt_1', 'u', '', '', '', FALSE, '', 0);
+INSERT INTO conversations VALUES ('c', 'agt_1', '', 0);
+INSERT INTO messages (id, conversation_id, agent_id, author, kind, text, created_at, updated_at)
+  VALUES ('m', 'c', 'agt_1', 'agent', 'text', 'long ago', 0, 0);
+"""
+_AGO = {
+    "sqlite": "SELECT rowid FROM message_search WHERE message_search MATCH 'ago'",
+    "postgres": "SELECT seq FROM message_search WHERE words @@ search_query('1', 'ago')",
+}
+
+
+def test_what_was_said_before_there_was_a_search_is_found(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.mktemp("former") / "nod.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
+        migrate(file, load_migrations(_MIGRATIONS)[:1], 0)
+        file.executescript(_FORMER)
+        migrate(file, load_migrations(_MIGRATIONS), 0)
+        assert file.execute(_AGO["sqlite"]).fetchall() == [(1,)]
+        file.execute(_CHECK)
+
+
+async def test_what_was_said_before_there_was_a_search_is_found_on_postgresql() -> None:
+    async with databases().bare() as url, connected(url) as connection:
+        await migrate_postgres(connection, load_migrations(_MIGRATIONS, "postgres")[:1], 0)
+        await connection.execute(_FORMER)
+        await migrate_postgres(connection, load_migrations(_MIGRATIONS, "postgres"), 0)
+        assert await connection.fetchval(_AGO["postgres"]) == 1
+        await connection.execute(_CHECK_POSTGRES)

@@ -86,6 +86,15 @@ ORDER BY r.deadline_at
 LIMIT :limit
 FOR NO KEY UPDATE SKIP LOCKED
 
+-- name: due_retries!
+-- The event as well: another node may have given the retry its place a moment ago.
+SELECT {t.tasks}, {r.runs} FROM events e
+JOIN runs r ON r.id = e.run_id JOIN tasks t ON t.id = r.task_id
+WHERE e.state = 'held' AND e.not_before > e.created_at AND e.not_before <= :now
+ORDER BY e.not_before
+LIMIT :limit
+FOR NO KEY UPDATE OF t, r, e SKIP LOCKED
+
 -- name: expired_events!
 WITH due AS MATERIALIZED (
   SELECT id, run_id FROM events
@@ -234,3 +243,74 @@ FROM runs r JOIN run_payloads p ON p.run_id = r.id
 WHERE r.task_id = :task_id AND r.trigger = 'event'
 ORDER BY r.scheduled_for DESC, r.id DESC
 LIMIT :limit
+
+-- Words.
+
+-- name: search_messages
+SELECT {m.messages} FROM message_search s JOIN messages m ON m.seq = s.seq
+WHERE s.words @@ search_query(:agents, :words) AND s.seq < :before
+ORDER BY s.seq DESC
+LIMIT :limit
+
+-- So many of each task. SQLite looks them up by `id IN (…)` anew for each task; PostgreSQL would
+-- look at all runs.
+
+-- name: newest_runs_of_user
+SELECT {r.runs} FROM agents a
+JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL
+CROSS JOIN LATERAL (
+  SELECT * FROM runs n WHERE n.task_id = t.id
+  ORDER BY n.scheduled_for DESC, n.id DESC LIMIT :each) AS r
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+ORDER BY r.task_id, r.scheduled_for DESC, r.id DESC
+
+-- name: runs_between
+SELECT {r.runs} FROM agents a
+JOIN tasks t ON t.agent_id = a.id
+CROSS JOIN LATERAL (
+  (SELECT * FROM runs n
+    WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
+      AND n.status = 'completed'
+    ORDER BY n.scheduled_for, n.id LIMIT :each)
+  UNION ALL
+  (SELECT * FROM runs n
+    WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
+      AND n.status IN ('failed', 'skipped', 'cancelled')
+    ORDER BY n.scheduled_for LIMIT :each)
+  UNION ALL
+  (SELECT * FROM runs n
+    WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
+      AND n.status IN ('pending', 'running', 'waiting')
+    ORDER BY n.scheduled_for LIMIT :each)) AS r
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+  AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+ORDER BY r.scheduled_for, r.id
+
+-- name: runs_across
+SELECT {r.runs} FROM agents a
+JOIN tasks t ON t.agent_id = a.id
+CROSS JOIN LATERAL (
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.status IN ('pending', 'running', 'waiting')
+    AND n.scheduled_for < :at
+  UNION
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.scheduled_for >= :day_before AND n.scheduled_for < :at
+    AND n.finished_at > :at AND (n.status <> 'skipped' OR n.missed_until > :at)
+  UNION
+  SELECT n.id FROM runs n
+  WHERE n.task_id = t.id AND n.finished_at - n.scheduled_for > 86400000
+    AND n.finished_at > :at AND n.scheduled_for < :at
+    AND (n.status <> 'skipped' OR n.missed_until > :at)) AS f
+JOIN runs r ON r.id = f.id
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
+  AND (CAST(:agent_id AS TEXT) IS NULL OR a.id = :agent_id)
+
+-- name: lengths_of_user
+SELECT r.task_id, r.finished_at - r.started_at FROM agents a
+JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL AND t.next_fire_at IS NOT NULL
+CROSS JOIN LATERAL (
+  SELECT * FROM runs n
+  WHERE n.task_id = t.id AND n.status = 'completed' AND n.started_at IS NOT NULL
+  ORDER BY n.scheduled_for DESC, n.id DESC LIMIT :each) AS r
+WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
