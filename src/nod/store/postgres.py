@@ -111,7 +111,7 @@ class PostgresDatabase:
 
     async def _until_it_is_done(self, once: Callable[[], Awaitable[T]]) -> T:
         end = self._clock.monotonic() + self._patience_s
-        clashes = 0
+        clashes = aways = 0
         while True:
             try:
                 result = await once()
@@ -121,7 +121,8 @@ class PostgresDatabase:
                     raise Unavailable(f"{error.detail}: nothing was stored; try again") from error
                 pause_s = _CLASH_PAUSE_S * clashes
             except Away as error:
-                await self._is_away(error.detail)
+                aways += 1
+                await self._is_away(error.detail, at_first=aways == 1)
                 if self._clock.monotonic() >= end:
                     raise Unavailable(
                         f"{error.detail}: nothing was stored; Nod goes on by itself"
@@ -165,9 +166,11 @@ class PostgresDatabase:
             raise
         return result
 
-    async def _is_away(self, reason: str) -> None:
+    async def _is_away(self, reason: str, *, at_first: bool) -> None:
+        """A connection has failed. The first one of a unit may be the last one of a server that is
+        back already; nothing is said of that."""
         await self._pool.expire()
-        if not self._away:
+        if not self._away and not at_first:
             self._away = True
             _log.warning("the database is away; Nod waits for it", reason=reason)
 
