@@ -1,13 +1,16 @@
 """One Nod process: everything it is made of, put together, started and stopped in order."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.resources import files
+from typing import Any
 
 from nod.actions.act import buttons
 from nod.actions.answers import held_answers
 from nod.actions.decisions import DUE_DECISIONS
 from nod.actions.heartbeats import Heartbeats
+from nod.bus.hints import Bus, Hints
 from nod.bus.live import Live
 from nod.bus.local import Changes
 from nod.clock import Clock, SystemClock
@@ -18,7 +21,8 @@ from nod.delivery.webhook import WebhookSender
 from nod.engine.aside import Aside
 from nod.engine.deliver import Deliverer
 from nod.engine.guard import Guard
-from nod.engine.loops import Engine
+from nod.engine.hints import hints_of, timers_of
+from nod.engine.loops import Engine, Look
 from nod.engine.notifier import Notifier, make_vapid_key
 from nod.engine.outside import Outside
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
@@ -29,7 +33,7 @@ from nod.notify.apprise_sender import AppriseSender
 from nod.notify.push import PushSender
 from nod.pictures import Pictures
 from nod.secrets import Vault, load_secret_key
-from nod.store.effects import Effects
+from nod.store.effects import Effects, Stage
 from nod.store.migrate import load_migrations
 from nod.store.port import Database
 from nod.store.rows import fragments
@@ -42,7 +46,7 @@ from nod.telemetry import Telemetry
 def open_database(settings: Settings, *, exclusive: bool) -> Database:
     """The settings' database; `exclusive` for the server, which keeps other servers off a file.
 
-    A PostgreSQL server has room for several.
+    A PostgreSQL server has room for several. Without `exclusive` they are told of changes.
     """
     here = files("nod.store")
     if settings.is_postgres:
@@ -53,6 +57,7 @@ def open_database(settings: Settings, *, exclusive: bool) -> Database:
             load_statements(here / "sql", "postgres", fragments()),
             load_migrations(here / "migrations", "postgres"),
             connections=settings.limits.database_connections,
+            beside=not exclusive,
         )
     return SqliteDatabase(
         settings.database_path,
@@ -60,6 +65,15 @@ def open_database(settings: Settings, *, exclusive: bool) -> Database:
         load_migrations(here / "migrations"),
         exclusive=exclusive,
     )
+
+
+def open_bus(settings: Settings) -> Bus | None:
+    """What carries hints between the nodes. A file has one server, and needs none."""
+    if not settings.is_postgres:
+        return None
+    from nod.store.postgres_bus import PostgresBus
+
+    return PostgresBus(settings.database_url)
 
 
 class Nod:
@@ -72,6 +86,11 @@ class Nod:
         self.vault = Vault(load_secret_key(settings.secret_key, settings.data_dir))
         database = open_database(settings, exclusive=True)
         self.store = Store(database, self.clock, self.limits, self._committed)
+        self._bus = open_bus(settings)
+        self._others: dict[Stage, Look] = {}
+        if isinstance(database, SqliteDatabase):
+            outside = Outside(database, self.clock, self._changed_outside)
+            self._others["outside"] = outside.look
         self.pictures = Pictures(self.limits)
         self.changes = Changes()
         self.live = Live(self.clock.now())
@@ -126,10 +145,12 @@ class Nod:
             {
                 "notify": self._notifier.look,
                 "guard": Guard(self.store, self.sockets, self.clock).look,
-                "outside": Outside(self.store, self.clock, self._changed_outside).look,
+                **self._others,
             },
         )
         self._engine.start()
+        if self._bus is not None:
+            self._bus.start(self._heard)
 
     def _make_notifier(self, guard: AddressGuard) -> Notifier:
         return Notifier(
@@ -161,6 +182,8 @@ class Nod:
             await self._notifier.close()
         if self._sender is not None:
             await self._sender.close()
+        if self._bus is not None:
+            await self._bus.close()
         await self.store.close()
         await self.telemetry.close()
 
@@ -168,6 +191,10 @@ class Nod:
         """Another process has changed the database; nobody knows what."""
         if self._engine is not None:
             self._engine.look_again()
+        self.deliverer.look_for({socket.agent_id for socket in self.sockets})
+        self._all_look_again()
+
+    def _all_look_again(self) -> None:
         self.changes.release()
         self.live.resync(self.clock.now())
 
@@ -176,9 +203,29 @@ class Nod:
         self.deliverer.take(effects.outbox)
         if self._engine is not None:
             self._engine.wake(effects)
-        for fact in effects.facts:
-            if fact.name == "run_ended":
-                self.heartbeats.forget_run(fact.fields["agent_id"], fact.fields["run_id"])
+        self._happened((fact.name, fact.fields) for fact in effects.facts)
         self.changes.notify(effects.changed)
-        self.live.record((fact.fields for fact in effects.facts), self.clock.now())
         self.telemetry.record(effects.facts)
+        if self._bus is not None:
+            self._bus.tell(hints_of(effects))
+
+    def _heard(self, hints: Hints) -> None:
+        """Another process has committed something."""
+        if hints.everything:
+            self._changed_outside()
+            return
+        self.deliverer.look_for(hints.agents)
+        if self._engine is not None:
+            self._engine.wake_at(timers_of(hints))
+        self._happened(hints.happened())
+        self.changes.notify(hints.changed)
+        if hints.much:
+            self._all_look_again()
+
+    def _happened(self, facts: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """What happened, here or elsewhere, by name and fields."""
+        known = list(facts)
+        for name, fields in known:
+            if name == "run_ended":
+                self.heartbeats.forget_run(fields["agent_id"], fields["run_id"])
+        self.live.record((fields for _, fields in known), self.clock.now())

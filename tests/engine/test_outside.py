@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from nod.actions import accounts, tasks
 from nod.app import open_database
@@ -17,17 +18,17 @@ from nod.domain.limits import Limits
 from nod.domain.task_fields import TaskFields
 from nod.engine.outbox import make_event, put
 from nod.engine.outside import Outside
+from nod.store.sqlite import SqliteDatabase
 from nod.store.store import Store, Tx
 from support.clock import FakeClock
+from support.databases import url_of
 from support.inprocess import running, until
-from support.steps import now
-from support.world import World
 
 
 @asynccontextmanager
 async def beside(folder: Path, clock: Clock) -> AsyncIterator[Store]:
     """The database in `folder` as a command opens it that runs beside the server."""
-    settings = load({"NOD_DATA_DIR": str(folder)}, {})
+    settings = load({"NOD_DATA_DIR": str(folder), "NOD_DATABASE_URL": url_of(folder)}, {})
     store = Store(open_database(settings, exclusive=False), clock, Limits())
     await store.start()
     try:
@@ -40,20 +41,39 @@ async def add_person(tx: Tx) -> None:
     await accounts.create_user(tx, "bob@example.org", "no password", "Bob")
 
 
-async def test_only_what_others_commit_is_a_change(world: World, tmp_path: Path) -> None:
-    changes: list[int] = []
-    outside = Outside(world.store, world.clock, lambda: changes.append(1))
-    assert await outside.look() == world.clock.now() + SECOND
-    await now(world, await world.task())
-    await outside.look()
-    async with beside(tmp_path, world.clock) as store:
+@asynccontextmanager
+async def serving(folder: Path, clock: Clock) -> AsyncIterator[tuple[SqliteDatabase, Store]]:
+    """The file in `folder` as the server has it."""
+    database = open_database(load({"NOD_DATA_DIR": str(folder)}, {}), exclusive=True)
+    assert isinstance(database, SqliteDatabase)
+    store = Store(database, clock, Limits())
+    await store.start()
+    try:
+        yield database, store
+    finally:
+        await store.close()
+
+
+async def test_only_what_others_commit_to_a_file_is_a_change(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder, clock, changes = tmp_path_factory.mktemp("file"), FakeClock(), list[int]()
+    async with serving(folder, clock) as (database, own):
+        outside = Outside(database, clock, lambda: changes.append(1))
+        assert await outside.look() == clock.now() + SECOND
+        await own.write(add_person)
         await outside.look()
-        assert changes == []
-        await store.write(add_person)
-        await outside.look()
-        assert changes == [1]
-        await outside.look()
-        assert changes == [1]
+        async with beside(folder, clock) as store:
+            await outside.look()
+            assert changes == []
+            await store.write(lambda tx: tx.people.sweep_login_attempts(tx.now))
+            await outside.look()
+            assert changes == []
+            await store.write(lambda tx: tx.people.add_login_attempt("a", None, tx.now))
+            await outside.look()
+            assert changes == [1]
+            await outside.look()
+            assert changes == [1]
 
 
 async def test_a_task_made_beside_the_server_fires_in_time(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ in the outbox when a socket opens, a retry comes due, or the process starts agai
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -72,6 +72,14 @@ class Deliverer:
                     self._webhooks.wake(socket.agent_id)
             elif not self._is_under_way(socket, outgoing.event.id):
                 socket.push(outgoing)
+
+    def look_for(self, agent_ids: Iterable[str]) -> None:
+        """Another process has something for these agents: whoever is connected here gets it here.
+
+        What goes by webhook, that process sends.
+        """
+        for agent_id in agent_ids:
+            self._look_for_socket(agent_id)
 
     def opened(self, socket: Socket) -> None:
         """An agent has connected: what is undelivered goes there first, oldest first.

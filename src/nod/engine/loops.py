@@ -131,7 +131,11 @@ class Engine:
 
     def wake(self, effects: Effects) -> None:
         """Tell the stages what was committed."""
-        for stage, at in effects.timers.items():
+        self.wake_at(effects.timers)
+
+    def wake_at(self, timers: Mapping[Stage, Instant]) -> None:
+        """Tell stages when they have something to do."""
+        for stage, at in timers.items():
             self._loops[stage].wake(at)
 
     def look_again(self) -> None:

@@ -79,13 +79,6 @@ class Database(Protocol):
         """Run `work`, which changes nothing, on one snapshot, beside the writers."""
         ...
 
-    async def version(self) -> int:
-        """A number that is another whenever another process has changed the database.
-
-        What this process writes does not change it. Raises Unavailable as `write` does.
-        """
-        ...
-
 
 class ConstraintError(Exception):
     """A row breaks a rule of the schema; `str()` of it is the database's own sentence."""

@@ -21,6 +21,7 @@ from nod.domain.errors import Unavailable
 from nod.store.commit_order import CommitOrder
 from nod.store.migrate import Migration
 from nod.store.port import T, Work
+from nod.store.postgres_bus import CHANNEL
 from nod.store.postgres_connection import PostgresConnection, writing
 from nod.store.postgres_errors import Away, Clash, Interrupted, ReadOnly, translate
 from nod.store.postgres_pool import Pool
@@ -29,6 +30,7 @@ from nod.store.statements import Statements
 _log = structlog.get_logger("nod.store")
 
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_TELL_NODES = f"NOTIFY {CHANNEL}"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Deadlocks end by themselves: the order of locks makes them rare, and one of two goes on.
 _CLASHES = 10
@@ -53,12 +55,18 @@ class PostgresDatabase:
         *,
         connections: int = 10,
         patience_s: float = _PATIENCE_S,
+        beside: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        """`connections` is the most there are to the server at any time."""
+        """`connections` is the most there are to the server at any time.
+
+        `beside` is for commands that run for a moment: the nodes are told that they have changed
+        something, for there is no bus to say what.
+        """
         self._reading = statements
         self._writing = writing(statements)
         self._patience_s = patience_s
+        self._beside = beside
         self._clock = clock or SystemClock()
         self._pool = Pool(url, connections, migrations, self._clock)
         self._order = CommitOrder()
@@ -90,10 +98,6 @@ class PostgresDatabase:
     async def read(self, work: Work[T]) -> T:
         """See `port.Database.read`."""
         return await self._hand_over(lambda: self._read(work))
-
-    async def version(self) -> int:
-        """See `port.Database.version`."""
-        return 0  # nodes are told of each other's changes
 
     async def _hand_over(self, once: Callable[[], Awaitable[T]]) -> T:
         """Run a unit to its end, also when whoever waits for it is cancelled."""
@@ -136,6 +140,8 @@ class PostgresDatabase:
     async def _write(self, work: Work[T], committed: Callable[[T], None] | None) -> T:
         async with self._pool.connection() as raw:
             result = await self._run(raw, _WRITE, self._writing, work)
+            if self._beside:
+                await _tell_nodes(raw)
             async with self._order.place():
                 await _commit(raw)
         if committed is not None:
@@ -190,6 +196,15 @@ async def _errors() -> AsyncIterator[None]:
         if known is error:
             raise
         raise known from error
+
+
+async def _tell_nodes(raw: Any) -> None:
+    try:
+        async with _errors():
+            await raw.execute(_TELL_NODES)
+    except BaseException:
+        await _rollback(raw)
+        raise
 
 
 async def _commit(raw: Any) -> None:

@@ -89,11 +89,16 @@ class Pool:
             raise translate(error) from error
 
     async def _migrate(self) -> None:
-        connection = await asyncpg.connect(self._url, **_settings())
+        connection = await connect(self._url)
         try:
             await migrate(connection, self._migrations, self._clock.now())
         finally:
             await connection.close(timeout=_CONNECT_S)
+
+
+async def connect(url: str) -> Any:
+    """A connection outside of any pool, set up like those in it."""
+    return await asyncpg.connect(url, **_settings())
 
 
 def _settings() -> dict[str, Any]:

@@ -86,7 +86,10 @@ class SqliteDatabase:
         return await self._hand_over(self._reads, work, None)
 
     async def version(self) -> int:
-        """See `port.Database.version`."""
+        """A number that is another whenever another process has changed the file.
+
+        What this process writes does not change it. Raises Unavailable as `write` does.
+        """
         # The writer's connection is asked, for to any other the writer is somebody else.
         return await self._hand_over(self._writes, _data_version, None)
 

@@ -85,10 +85,6 @@ class Store:
         """Finish what is under way and close the database."""
         await self._database.close()
 
-    async def version(self) -> int:
-        """A number that is another whenever another process has changed the database."""
-        return await self._database.version()
-
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction: all of it is stored, or nothing."""
 

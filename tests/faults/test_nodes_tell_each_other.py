@@ -1,0 +1,108 @@
+"""Two nodes on one PostgreSQL: what one of them does is seen on the other at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from nod.engine.outbox import make_event, put
+from nod.store.store import Tx
+from support.databases import execute, prepared, url_of
+from support.inprocess import InProcess, running, until
+from support.postgres import connected
+
+# Far less than the minute after which a stage looks of its own accord.
+AT_ONCE_S = 5
+_LISTENERS = (
+    "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND query LIKE '%pg_notify%'"
+)
+
+
+@pytest.fixture
+async def nodes(tmp_path: Path) -> AsyncIterator[tuple[InProcess, InProcess]]:
+    async with (
+        prepared(tmp_path, "postgres"),
+        running(tmp_path) as one,
+        running(tmp_path) as other,
+    ):
+        await until(lambda: _listening(tmp_path, 2))
+        yield one, other
+
+
+async def _listening(folder: Path, count: int) -> bool:
+    async with connected(url_of(folder)) as beside:
+        found: int = await beside.fetchval(f"SELECT count(*) {_LISTENERS}")
+    return found == count
+
+
+async def say(node: InProcess, agent_id: str) -> str:
+    event = make_event(node.nod.clock.now(), agent_id, "user_message", {"text": "Hello"})
+    await node.nod.store.write(lambda tx: put(tx, event))
+    return event.id
+
+
+async def test_a_socket_on_one_node_gets_what_the_other_makes(
+    nodes: tuple[InProcess, InProcess],
+) -> None:
+    one, other = nodes
+    ada = await one.add_agent()
+    async with one.peer(ada) as peer:
+        made = [await say(other, ada.agent.id) for _ in range(3)]
+        got = [(await peer.receive(AT_ONCE_S))["event_id"] for _ in range(3)]
+        assert got == made
+        assert await peer.is_quiet()
+
+
+async def test_whoever_waits_on_one_node_hears_of_what_the_other_makes(
+    nodes: tuple[InProcess, InProcess],
+) -> None:
+    one, other = nodes
+    ada = await one.add_agent()
+    async with one.http(ada) as http:
+        waiting = asyncio.create_task(http.get("/events", params={"wait_s": 60}))
+        await until(lambda: ada.agent.id in one.nod.changes._waiting)
+        made = await say(other, ada.agent.id)
+        async with asyncio.timeout(AT_ONCE_S):
+            assert [each["event_id"] for each in (await waiting).json()] == [made]
+
+
+async def test_a_page_open_on_one_node_hears_what_the_other_changes(
+    nodes: tuple[InProcess, InProcess],
+) -> None:
+    one, other = nodes
+    ada = await one.add_agent()
+
+    async def fire(tx: Tx) -> None:
+        tx.effects.fact("fired", run_id="run_1", agent_id=ada.agent.id)
+
+    since = one.nod.clock.now() + 1
+    await until(lambda: one.nod.clock.now() > since)
+    with one.nod.live.subscribe("usr_ann", [ada.agent.id], since) as stream:
+        stream.take()
+        await other.nod.store.write(fire)
+        async with asyncio.timeout(AT_ONCE_S):
+            await stream.wait()
+        assert {"run_1", "runs"} <= stream.take()
+
+
+async def test_a_bus_that_was_away_says_so_once_and_what_was_missed_arrives(
+    nodes: tuple[InProcess, InProcess], tmp_path: Path
+) -> None:
+    one, other = nodes
+    ada = await one.add_agent()
+    async with one.peer(ada) as peer:
+        with capture_logs() as lines:
+            await execute(tmp_path, f"SELECT pg_terminate_backend(pid) {_LISTENERS}")
+            made = await say(other, ada.agent.id)
+            assert (await peer.receive())["event_id"] == made
+            await until(lambda: sum(line["event"] == "the bus is back" for line in lines) == 2)
+        said = [line["event"] for line in lines if "bus" in line["event"]]
+        assert sorted(said) == [
+            "the bus is away; other nodes' changes are seen later",
+            "the bus is away; other nodes' changes are seen later",
+            "the bus is back",
+            "the bus is back",
+        ]
