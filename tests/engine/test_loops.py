@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from nod.actions.decisions import DUE_DECISIONS
 from nod.domain.errors import Unavailable
@@ -123,6 +124,23 @@ async def test_a_stage_goes_on_a_second_after_an_error(
     await _asleep(clock)
     clock.advance(1)
     assert await made.looks.get() == MONDAY_9 + SECOND
+
+
+async def test_a_stage_that_waits_for_the_store_says_so_once(
+    stage: tuple[Stage, Loop, FakeClock],
+) -> None:
+    made, loop, clock = stage
+    away = Unavailable("the database is away")
+    with capture_logs() as lines:
+        for number, answer in enumerate([away, away, away, None, away]):
+            made.answer = answer
+            if number == 0:
+                loop.start()
+            else:
+                clock.advance(60)
+            await made.looks.get()
+            await _asleep(clock)
+    assert [line["event"] for line in lines] == ["the stage waits"] * 2
 
 
 async def test_a_stage_that_goes_on_failing_waits_longer_each_time_a_minute_at_most(

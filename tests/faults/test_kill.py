@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from nod.domain.model import Run
 from nod.domain.task_fields import TaskFields
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store, Tx
+from support.databases import KINDS, prepared, url_of
 from support.receiver import OK, Call, Receiver, receiving
 from support.server import RunningServer
 
@@ -186,13 +187,14 @@ def noting(hook: Receiver, arrivals: Arrivals) -> set["asyncio.Task[None]"]:
     return under_way
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
+@pytest.fixture(params=KINDS)
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningServer]:
     """A server that is not started yet, and is gone at the end whatever happens."""
-    made = RunningServer(tmp_path, LIMITS)
-    yield made
-    if made.process is not None:
-        made.kill()
+    async with prepared(tmp_path, request.param):
+        made = RunningServer(tmp_path, {**LIMITS, "NOD_DATABASE_URL": url_of(tmp_path)})
+        yield made
+        if made.process is not None:
+            made.kill()
 
 
 async def test_kill_9_while_firing_and_delivering_loses_no_run_and_makes_none_twice(

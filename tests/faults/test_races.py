@@ -12,17 +12,17 @@ from nod.actions.agents import Credentials
 from nod.domain.decisions import Answer
 from nod.domain.errors import Conflict
 from nod.domain.model import Decision
-from support.databases import KINDS, Kind, prepared
+from support.databases import KINDS, prepared
 from support.inprocess import InProcess, running, until
 
 TRIES = 20
 
 
-@pytest.fixture(params=KINDS, autouse=True)
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kind]:
-    """Where several write at once, and where one writes after the other."""
+@pytest.fixture(params=KINDS)
+async def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Path]:
+    """A folder that stands for a database of one kind and then of the other."""
     async with prepared(tmp_path, request.param):
-        yield request.param
+        yield tmp_path
 
 
 @pytest.fixture

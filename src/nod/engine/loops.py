@@ -44,6 +44,7 @@ class Loop:
         self._until: Instant = 0
         self._past: Instant = 0  # what the last look named, if it was due already
         self._errors = 0  # unexpected ones, in a row
+        self._waits_because = ""  # the log has that, and need not have it each second
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -81,14 +82,16 @@ class Loop:
         try:
             found = await self._look()
         except NodError as error:
-            _log.warning("the stage waits", stage=self.name, reason=error.detail)
+            if error.detail != self._waits_because:
+                _log.warning("the stage waits", stage=self.name, reason=error.detail)
+            self._waits_because = error.detail
             return self._clock.now() + _PAUSE
         except Exception:  # noqa: BLE001 - a stage goes on, whatever one look runs into
             _log.exception("the stage failed and goes on", stage=self.name)
             pause = min(_PAUSE << min(self._errors, 10), _AT_LEAST)
             self._errors += 1
             return self._clock.now() + pause
-        self._errors = 0
+        self._errors, self._waits_because = 0, ""
         return _NEVER if found is None else found
 
 

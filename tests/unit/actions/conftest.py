@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from support.databases import KINDS, Kind, prepared
+from support.databases import KINDS, prepared
 
 
-@pytest.fixture(params=KINDS, autouse=True)
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kind]:
-    """Let `tmp_path` stand for a database of one kind and then of the other."""
+@pytest.fixture(params=KINDS)
+async def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Path]:
+    """A folder that stands for a database of one kind and then of the other."""
     async with prepared(tmp_path, request.param):
-        yield request.param
+        yield tmp_path
