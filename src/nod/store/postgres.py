@@ -213,7 +213,7 @@ async def _commit(raw: Any) -> None:
     except Exception as error:
         known = translate(error)
         if isinstance(known, Away) or isinstance(error, TimeoutError):
-            raw.terminate()
+            _give_up(raw)
             raise Unavailable(_UNKNOWN) from error
         if known is error:
             raise
@@ -227,5 +227,10 @@ async def _rollback(raw: Any) -> None:
     try:
         await raw.execute("ROLLBACK")
     except Exception:  # noqa: BLE001 - whatever it is, the server rolls back what it loses
-        with contextlib.suppress(Exception):
-            raw.terminate()
+        _give_up(raw)
+
+
+def _give_up(raw: Any) -> None:
+    """Use the connection no more. One that was lost, the pool may have taken back already."""
+    with contextlib.suppress(Exception):
+        raw.terminate()

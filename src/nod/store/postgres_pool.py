@@ -42,7 +42,7 @@ class Pool:
         self._pool: Any = None
 
     async def start(self) -> None:
-        """Bring the schema up to date and make the first connection.
+        """Bring the schema up to date; connections are made as they are needed.
 
         Raises Unavailable or Away with the reason.
         """
@@ -50,7 +50,7 @@ class Pool:
             await self._migrate()
             self._pool = await asyncpg.create_pool(
                 self._url,
-                min_size=1,
+                min_size=0,
                 max_size=self._connections,
                 command_timeout=_ANSWER_S,
                 statement_cache_size=_STATEMENT_CACHE,
