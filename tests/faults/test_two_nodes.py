@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from nod.actions import agents, answers, decisions, notifications, sessions, tasks
+from nod.actions import agents, answers, chat, decisions, notifications, sessions, tasks
 from nod.actions.decisions import DUE_DECISIONS, DecisionFields
 from nod.domain.decisions import Answer
 from nod.domain.errors import Conflict, NodError, NotFound, TooMany
 from nod.domain.limits import Limits
-from nod.domain.model import Run
+from nod.domain.model import Message, Run
 from nod.domain.task_fields import TaskFields
 from nod.engine import settle
 from nod.engine.attempts import Pushed, record_pushes
@@ -302,6 +302,55 @@ async def test_no_task_stands_that_is_made_while_its_agent_is_removed(nodes: Nod
     assert await world.store.read(lambda tx: tx.tasks.of_agent(world.agent.id)) == []
 
 
+async def test_no_message_waits_for_an_agent_that_is_removed_meanwhile(nodes: Nodes) -> None:
+    world = nodes.world
+    where = await world.store.read(lambda tx: tx.chat.default_conversation(world.agent.id))
+    fields = chat.UserMessageFields(text="Hello")
+
+    def say(tx: Tx) -> Awaitable[Any]:
+        return chat.user_message(tx, world.owner, where.id, fields, "https://nod.example")
+
+    results = await nodes.both(
+        *[say] * 3, lambda tx: agents.remove_agent(tx, world.agent), *[say] * 3
+    )
+    of(results, Message)
+    assert await world.store.read(lambda tx: tx.events.waiting_of(world.agent.id, 9)) == []
+
+
+async def test_a_run_ends_while_a_place_to_tell_of_it_is_removed(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    world = nodes.world
+    run = await called(world, await world.task("event", max_attempts=1))
+    target = await world.store.write(
+        lambda tx: notifications.add_apprise(tx, world.vault, world.owner, "ntfy://topic", "")
+    )
+    removed, go_on = asyncio.Event(), asyncio.Event()
+
+    async def remove_slowly(tx: Tx) -> None:
+        await notifications.remove_target(tx, target)
+        removed.set()
+        await go_on.wait()
+
+    removing = asyncio.create_task(nodes.stores[0].write(remove_slowly))
+    await removed.wait()
+    complete: Any = _complete(world, run, "failed")
+    ending = asyncio.create_task(nodes.stores[1].write(complete))
+    try:
+        await until(lambda: _is_waiting(tmp_path, ending))
+    finally:
+        go_on.set()
+        await removing
+    assert (await ending).status == "failed"
+
+
+async def _is_waiting(folder: Path, second: asyncio.Task[Any]) -> bool:
+    """Whether it waits for a lock of somebody else; or is done, for it needed none."""
+    async with connected(url_of(folder)) as beside:
+        found: int = await beside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return found > 0 or second.done()
+
+
 async def test_a_cookie_that_two_requests_renew_works_for_both(nodes: Nodes) -> None:
     world = nodes.world
     opened = await world.store.write(lambda tx: sessions.open_session(tx, world.owner, "Firefox"))
@@ -341,16 +390,11 @@ async def test_who_reads_all_events_after_the_last_one_misses_none(
         counted.set()
         await go_on.wait()
 
-    async def is_waiting() -> bool:
-        async with connected(url_of(tmp_path)) as beside:
-            found: int = await beside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return found > 0 or second.done()
-
     first = asyncio.create_task(nodes.stores[0].write(say_slowly))
     await counted.wait()
     second = asyncio.create_task(nodes.stores[1].write(say))
     try:
-        await until(is_waiting)
+        await until(lambda: _is_waiting(tmp_path, second))
         seen = await _feed(world)
     finally:
         go_on.set()

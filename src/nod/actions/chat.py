@@ -155,7 +155,7 @@ async def user_message(
     no messages, InvalidInput, TooLarge.
     """
     where = await get_conversation(tx, user, conversation_id)
-    agent = await tx.people.agent(where.agent_id)
+    agent = await tx.people.keep_agent(where.agent_id)
     if agent is None or agent.kind == "approval_only":
         raise Forbidden("this agent takes no messages; it only asks for decisions")
     text = limited(fields.text or "", "text", tx.limits.message_chars)

@@ -158,8 +158,8 @@ FROM events e
 JOIN runs r ON r.id = e.run_id
 LEFT JOIN run_payloads p ON p.run_id = e.run_id
 WHERE e.agent_id = :agent_id AND e.type = 'task_trigger' AND r.status = 'pending'
-  AND e.state IN ('pending', 'polled')
-  AND ((e.state = 'pending' AND e.not_before <= :now
+  AND e.state IN ('held', 'pending', 'polled')
+  AND ((e.state = 'pending'
       AND (e.expires_at IS NULL OR e.expires_at > :now))
     OR (e.state = 'polled' AND e.settled_at <= :polled_before))
 ORDER BY e.seq
@@ -214,6 +214,12 @@ ON CONFLICT (run_id) WHERE kind = 'task' DO UPDATE SET
   image_id = coalesce(excluded.image_id, messages.image_id),
   updated_at = excluded.updated_at
 RETURNING {messages}
+
+-- name: insert_sends
+-- A target that is removed at the same moment gets nothing; without the lock this would fail.
+INSERT INTO notice_sends (target_id, notice_id, due_at, attempts)
+SELECT id, :notice_id, :due_at, 0 FROM (
+  SELECT id FROM notify_targets WHERE user_id = :user_id AND enabled FOR KEY SHARE) AS kept
 
 -- Many rows at once.
 
