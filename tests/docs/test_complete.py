@@ -58,8 +58,8 @@ def test_every_variable_that_the_program_reads_is_documented() -> None:
     assert _in_the_program() - _OURS_ALONE - examples - named == set()
 
 
-# Which browser the tests drive: read by their own set-up, not by the program.
-_OF_THE_TESTS = {"NOD_TEST_BROWSER"}
+# Which browser and which PostgreSQL the tests use: read by their own set-up, not by the program.
+_OF_THE_TESTS = {"NOD_TEST_BROWSER", "NOD_TEST_POSTGRES_URL"}
 
 
 def test_no_variable_is_documented_that_the_program_does_not_read() -> None:

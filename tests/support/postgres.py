@@ -119,9 +119,9 @@ class Databases:
         """The address of an empty database."""
         name = self._free.pop() if self._free else await self._make()
         try:
-            yield self._url(name)
+            yield self.url(name)
         finally:
-            await _empty(self._url(name))
+            await _empty(self.url(name))
             self._free.append(name)
 
     @asynccontextmanager
@@ -129,11 +129,12 @@ class Databases:
         """The address of a database without any schema, which is gone afterwards."""
         name = await self._create("template0")
         try:
-            yield self._url(name)
+            yield self.url(name)
         finally:
             await self._drop(name)
 
-    def _url(self, name: str) -> str:
+    def url(self, name: str) -> str:
+        """The address of a database on the server."""
         if self._server is not None:
             return self._server.url(name)
         address, _, query = (self._given or "").partition("?")
@@ -142,20 +143,20 @@ class Databases:
     async def _make(self) -> str:
         if self._template is None:
             name = self._template = await self._create("template0")
-            async with connected(self._url(name)) as connection:
+            async with connected(self.url(name)) as connection:
                 here = files("nod.store") / "migrations"
                 await migrate(connection, load_migrations(here, "postgres"), 0)
         return await self._create(self._template)
 
     async def _create(self, template: str) -> str:
         name = next(self._names)
-        async with connected(self._given or self._url("postgres")) as connection:
+        async with connected(self._given or self.url("postgres")) as connection:
             await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} LOCALE 'C'")
         self._made.append(name)
         return name
 
     async def _drop(self, name: str) -> None:
-        async with connected(self._given or self._url("postgres")) as connection:
+        async with connected(self._given or self.url("postgres")) as connection:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         self._made.remove(name)
 

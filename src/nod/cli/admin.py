@@ -28,7 +28,7 @@ from nod.store.store import Store, Tx
 T = TypeVar("T")
 
 _FLAGS = (
-    click.option("--database-url", help="sqlite:////path/to/nod.db  [default: the server's]"),
+    click.option("--database-url", help="As the server has it.  [default: the server's]"),
     click.option("--data-dir", help="Where the server keeps its files."),
 )
 
