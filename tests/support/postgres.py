@@ -192,14 +192,19 @@ async def connected(url: str) -> AsyncIterator[Any]:
 
 
 async def _empty(url: str) -> None:
-    """Remove all rows: far faster than a new database. Who refers goes before what is referred to,
-    which was made before."""
+    """Remove all rows, in one trip: far faster than a new database. Who refers goes before what is
+    referred to, which was made before."""
     async with connected(url) as connection:
-        await connection.execute("DROP FUNCTION IF EXISTS refuse CASCADE")  # with its triggers
-        tables = await connection.fetch(
-            "SELECT relname FROM pg_class"
-            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND relname <> 'schema_versions' ORDER BY oid DESC"
+        await connection.execute(
+            """
+            DROP FUNCTION IF EXISTS refuse CASCADE;  -- with its triggers
+            DO $$
+            DECLARE name text;
+            BEGIN
+              FOR name IN SELECT relname FROM pg_class
+                WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+                  AND relname <> 'schema_versions' ORDER BY oid DESC
+              LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+            END $$;
+            """
         )
-        for (name,) in tables:
-            await connection.execute(f"DELETE FROM {name}")  # noqa: S608 - our own tables
