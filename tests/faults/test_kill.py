@@ -197,26 +197,31 @@ async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             made.kill()
 
 
+@pytest.mark.parametrize(
+    ("server", "total", "times"),
+    [("sqlite", 1000, 5), ("postgres", 400, 2)],
+    indirect=["server"],
+)
 async def test_kill_9_while_firing_and_delivering_loses_no_run_and_makes_none_twice(
-    server: RunningServer,
+    server: RunningServer, total: int, times: int
 ) -> None:
     arrivals = Arrivals()
-    kills = sorted(random.Random(7).sample(range(5, 990), 5))  # noqa: S311 - no secret
+    kills = sorted(random.Random(7).sample(range(5, total - 10), times))  # noqa: S311 - no secret
     async with receiving() as hook:
         noting(hook, arrivals)
         who = await people(server, hook.url)
-        task_ids = await plan(server, who, 1000, 2, 4)
+        task_ids = await plan(server, who, total, 2, 4)
         await asyncio.to_thread(server.start)
         async with crowd(server, arrivals, who):
             for count in kills:
                 await arrivals.wait(count)
                 await asyncio.to_thread(server.kill)
                 await asyncio.to_thread(server.start)
-            await arrivals.wait(1000)
+            await arrivals.wait(total)
     await asyncio.to_thread(server.kill)
 
     found = await runs_of(server, task_ids)
-    assert [len(runs) for runs in found.values()] == [1] * 1000
+    assert [len(runs) for runs in found.values()] == [1] * total
     runs = [run for each in found.values() for run in each]
     assert {run.status for run in runs} == {"pending"}
     assert {run.id for run in runs} == set(arrivals.events)
