@@ -55,7 +55,24 @@ INSERT INTO deliveries SELECT 'dlv_' || n, 'evt_' || n, 'agt_' || n % 300 + 1, '
   CASE WHEN n % 2 = 0 THEN 'webhook' ELSE 'websocket' END, 1, CASE WHEN n % 100 = 0 THEN 'timeout'
   ELSE 'ok' END, 200, 5, '', NULL, n FROM generate_series(1, 60000) n;
 
+INSERT INTO activity (id, agent_id, kind, title, text, created_at) SELECT 'act_' || n,
+  'agt_' || n % 300 + 1, 'k', '', '', n FROM generate_series(1, 20000) n;
+
+INSERT INTO notify_targets (id, user_id, kind, label, address_hash, address, enabled, created_at)
+  SELECT 'ntg_' || n, 'usr_' || n % 100 + 1, 'push', '', 'h' || n, '', true, n FROM
+  generate_series(1, 300) n;
+
+INSERT INTO notice_sends SELECT 'ntg_' || n % 300 + 1, 'ntc_' || n, n, 0
+  FROM generate_series(1, 6000) n;
+
+INSERT INTO login_failures SELECT 'e' || n, n, 'a' || n FROM generate_series(1, 6000) n;
+
+INSERT INTO images (id, agent_id, media_type, data, created_at) SELECT 'img_' || n,
+  'agt_' || n % 300 + 1, 'image/webp', '', n FROM generate_series(1, 6000) n;
+
 -- With a list of words that is made quickly.
+ALTER TABLE run_outputs DISABLE TRIGGER search_output;
+INSERT INTO run_outputs SELECT 'run_' || n, 't', n FROM generate_series(1, 20000) n;
 ALTER TABLE messages DISABLE TRIGGER search_message;
 INSERT INTO messages (id, conversation_id, agent_id, author, kind, text, created_at, updated_at)
   SELECT 'msg_' || n, 'cnv_' || n % 6000 + 1, 'agt_' || n % 300 + 1, 'agent', 'text', 't', n, n

@@ -15,7 +15,7 @@ from nod.store.statements import load_statements
 _STORE = files("nod.store")
 _STATEMENTS = load_statements(_STORE / "sql", "sqlite", fragments())
 # What is asked at each fire, delivery, call or completion, or of the longest histories.
-HOT = (
+_HOT = (
     "active_runs",
     "agents_to_attempt",
     "busy_tasks",
@@ -102,7 +102,7 @@ def test_a_statement_is_valid_on_the_schema(schema: sqlite3.Connection, name: st
     assert schema.execute(f"EXPLAIN {statement.text}", [None] * len(statement.places)).fetchall()
 
 
-@pytest.mark.parametrize("name", HOT)
+@pytest.mark.parametrize("name", _HOT)
 def test_a_hot_statement_walks_no_table(schema: sqlite3.Connection, name: str) -> None:
     plan = _plan(schema, name)
     assert not [step for step in plan if _FULL_SCAN.search(step)], plan
