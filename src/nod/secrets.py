@@ -34,10 +34,28 @@ def load_secret_key(configured: str | None, data_dir: Path) -> bytes:
     """
     if configured:
         return _checked(configured, "NOD_SECRET_KEY")
-    path = data_dir / _FILE
+    path = key_file(data_dir)
     if not path.exists():
         _create(path)
+    return read_key(path)
+
+
+def key_file(data_dir: Path) -> Path:
+    """Where the key is kept unless NOD_SECRET_KEY gives it."""
+    return data_dir / _FILE
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file. Raises InvalidInput when it is too short, and OSError."""
     return _checked(path.read_text(encoding="utf-8"), str(path))
+
+
+def write_key(path: Path, key: bytes) -> None:
+    """Write a key to a new file that is its owner's alone, and to the disk. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _checked(text: str, origin: str) -> bytes:
@@ -57,16 +75,12 @@ def _create(path: Path) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{_FILE}.{os.getpid()}.{secrets.token_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_key(draft, secrets.token_urlsafe(32).encode())
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(draft)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 class Vault:

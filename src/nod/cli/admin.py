@@ -33,7 +33,7 @@ _FLAGS = (
 )
 
 
-def _on_database(command: Any) -> Any:
+def on_database(command: Any) -> Any:
     """The options that say which server's database is meant."""
     for flag in reversed(_FLAGS):
         command = flag(command)
@@ -82,7 +82,7 @@ def users() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--name", default="", help="What agents call the person.")
 @click.option("--timezone", default="UTC", help="IANA name, such as Europe/Berlin.")
-@_on_database
+@on_database
 @as_json
 def add_user(
     email: str, password_stdin: bool, name: str, timezone: str, json_: bool, **flags: Any
@@ -123,7 +123,7 @@ def agents() -> None:
 )
 @click.option("--webhook-url", help="Where its events are sent when no socket is open.")
 @click.option("--timezone", help="IANA name, such as Europe/Berlin.  [default: its person's]")
-@_on_database
+@on_database
 @as_json
 def add_agent(
     name: str,
@@ -148,7 +148,7 @@ def add_agent(
 
 
 @agents.command("list")
-@_on_database
+@on_database
 @as_json
 def list_agents(json_: bool, **flags: Any) -> None:
     """Lists all agents of all people."""
@@ -165,7 +165,7 @@ def list_agents(json_: bool, **flags: Any) -> None:
 
 @agents.command("rotate-secret")
 @click.argument("agent")
-@_on_database
+@on_database
 @as_json
 def rotate_secret(agent: str, json_: bool, **flags: Any) -> None:
     """Gives AGENT (its id or name) a new secret; the old one works for 24 hours."""
@@ -180,7 +180,7 @@ def rotate_secret(agent: str, json_: bool, **flags: Any) -> None:
 
 @agents.command("remove")
 @click.argument("agent")
-@_on_database
+@on_database
 @as_json
 def remove_agent(agent: str, json_: bool, **flags: Any) -> None:
     """Removes AGENT (its id or name): its secret stops, its tasks end, its runs are cancelled."""

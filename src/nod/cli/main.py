@@ -18,6 +18,8 @@ COMMANDS = {
     "demo": ("nod.cli.demo:demo", "A server with an agent that works, and a page to open."),
     "users": ("nod.cli.admin:users", "Accounts of people."),
     "agents": ("nod.cli.admin:agents", "Agents: add, list, remove, rotate their secrets."),
+    "backup": ("nod.cli.backup:backup", "A copy of the database, whole, while it is in use."),
+    "restore": ("nod.cli.restore:restore", "A backup in the place of the database."),
     "tasks": ("nod.cli.agent_tasks:tasks", "This agent's tasks: add, list, show, pause, run."),
     "runs": ("nod.cli.agent_runs:runs", "This agent's runs: list, show, complete, output."),
     "context": ("nod.cli.agent_runs:context", "The scratchpad of a run: add, show."),

@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from nod.domain.errors import Unavailable
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -30,3 +32,13 @@ class FileLock:
     def release(self) -> None:
         """Let go. The file stays: removing it would let two processes lock two files."""
         os.close(self._descriptor)
+
+
+def lock_database(path: Path) -> FileLock:
+    """The lock that a server holds on its database file. Raises Unavailable while another does."""
+    try:
+        return FileLock(path.with_name(path.name + ".lock"))
+    except BlockingIOError:
+        raise Unavailable(
+            f"another Nod is using {path}; stop it first, or name another database"
+        ) from None

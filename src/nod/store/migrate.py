@@ -89,6 +89,14 @@ def migrate(
     return applied
 
 
+def is_of(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> bool:
+    """Whether the history of this schema begins with ours: it is no other program's."""
+    if _version(connection) == 0:
+        return False
+    first = "SELECT name FROM schema_versions WHERE version = 1"
+    return bool(connection.execute(first).fetchone() == (migrations[0].name,))
+
+
 def _version(connection: sqlite3.Connection) -> int:
     known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_versions'"
     if connection.execute(known).fetchone() is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nod.clock import Clock, SystemClock
 from nod.domain.errors import Unavailable
-from nod.store.file_lock import FileLock
+from nod.store.file_lock import lock_database
 from nod.store.migrate import Migration, migrate, pending
 from nod.store.port import Connection, T, Work
 from nod.store.sqlite_connection import SqliteConnection, open_reader, open_writer, translate
@@ -120,17 +120,9 @@ class SqliteDatabase:
     def _prepare_file(self, opened: ExitStack) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._exclusive:
-            opened.callback(self._lock().release)
+            opened.callback(lock_database(self._path).release)
         # It holds what people wrote: nobody else on the machine may read it, nor the log beside it.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-
-    def _lock(self) -> FileLock:
-        try:
-            return FileLock(self._path.with_name(self._path.name + ".lock"))
-        except BlockingIOError:
-            raise Unavailable(
-                f"another Nod is using {self._path}; stop it first, or name another database"
-            ) from None
 
     def _open_writer(self, opened: ExitStack) -> sqlite3.Connection:
         writer = open_writer(self._path, self._busy_timeout_s)
@@ -138,7 +130,7 @@ class SqliteDatabase:
         if pending(writer, self._migrations):
             with ExitStack() as locked:
                 if not self._exclusive:  # a running server must not lose its schema under its feet
-                    locked.callback(self._lock().release)
+                    locked.callback(lock_database(self._path).release)
                 migrate(writer, self._migrations, self._clock.now())
         return writer
 
