@@ -235,6 +235,11 @@ class Events:
         )
         return [Event(*each) for each in found]
 
+    async def newest_at(self) -> Instant | None:
+        """When the event written last was made."""
+        found = await self._db.one("newest_event")
+        return None if found is None else Instant(found[0])
+
     async def sweep(self, before: Instant, limit: int) -> int:
         """Remove settled events older than a time."""
         return await self._db.run("sweep_events", before=before, limit=limit)

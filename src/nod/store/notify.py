@@ -108,6 +108,10 @@ class Notify:
         """A person's targets, the oldest first."""
         return [NotifyTarget(*each) for each in await self._db.all("targets_of", user_id=user_id)]
 
+    async def all_targets(self) -> list[NotifyTarget]:
+        """Everybody's targets, the oldest first."""
+        return [NotifyTarget(*each) for each in await self._db.all("all_targets")]
+
     async def update_target(self, target: NotifyTarget) -> None:
         """Write all but whose it is and where it leads."""
         await self._db.run(

@@ -20,6 +20,9 @@ INSERT INTO events (
 -- name: event
 SELECT {events} FROM events WHERE id = :event_id
 
+-- name: newest_event
+SELECT created_at FROM events ORDER BY seq DESC LIMIT 1
+
 -- name: count_undelivered
 -- Tasks that wait for a channel to the agent, counted to so many.
 SELECT count(*) FROM (

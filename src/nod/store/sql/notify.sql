@@ -54,6 +54,9 @@ WHERE user_id = :user_id AND address_hash = :address_hash
 -- name: targets_of
 SELECT {notify_targets} FROM notify_targets WHERE user_id = :user_id ORDER BY created_at, id
 
+-- name: all_targets
+SELECT {notify_targets} FROM notify_targets ORDER BY created_at, id
+
 -- name: update_target
 UPDATE notify_targets SET label = :label, address = :address, enabled = :enabled,
   failing_since = :failing_since, error = :error, used_at = :used_at, failures = :failures,
