@@ -87,6 +87,36 @@ async def test_a_monitor_may_ask_without_wanting_the_body(
     assert asked.headers["content-type"] == (await probe.get(path)).headers["content-type"]
 
 
+async def test_the_metrics_tell_what_waits_for_agents_and_for_people(
+    nod: InProcess, ada: Credentials, probe: httpx.AsyncClient
+) -> None:
+    idle = (await probe.get("/metrics")).text
+    assert "nod_undelivered_age_seconds 0.0" in idle
+    assert "nod_waiting_decisions 0.0" in idle
+
+    task = await nod.add_task(ada, "event")
+    await probe.post(f"/api/webhooks/{task.trigger_id}")
+    headers = {"X-Nod-Agent-Id": ada.agent.id, "X-Nod-Secret": ada.secret}
+    asked = {"type": "decision", "title": "Go?", "description": "?", "kind": "approval"}
+    (await probe.post("/api/agent/events", json=asked, headers=headers)).raise_for_status()
+    waiting = (await probe.get("/metrics")).text
+    assert float(waiting.partition("\nnod_undelivered_age_seconds ")[2].split()[0]) > 0
+    assert "nod_waiting_decisions 1.0" in waiting
+
+    async with nod.peer(ada) as peer:
+        await peer.ack(await peer.event())
+        await written(nod, "nod_undelivered_age_seconds 0.0", probe)
+
+
+async def test_the_metrics_are_told_also_when_the_database_does_not_answer(
+    nod: InProcess, probe: httpx.AsyncClient
+) -> None:
+    await nod.nod.store.close()
+    text = (await probe.get("/metrics")).text
+    assert "nod_undelivered_age_seconds NaN" in text
+    assert "nod_open_sockets 0.0" in text
+
+
 async def written(nod: InProcess, line: str, probe: httpx.AsyncClient) -> str:
     """The metrics, once they show this line: facts are counted a moment after they happen."""
     async with asyncio.timeout(10):

@@ -141,6 +141,18 @@ def test_what_failed_is_found_without_walking_what_went_well(schema: sqlite3.Con
     assert [step for step in plan if "events_ended" in step], plan
 
 
+def test_what_the_metrics_ask_for_walks_the_agents_and_what_waits_alone(
+    schema: sqlite3.Connection,
+) -> None:
+    plan = "\n".join(_plan(schema, "oldest_undelivered"))
+    assert "SEARCH o USING INDEX events_waiting (agent_id=?)" in plan, plan
+    assert "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)" in plan, plan
+    (found,) = _plan(schema, "count_all_waiting")
+    assert re.search(r"INDEX decisions_(open|expiry|held|warn)\b", found), (
+        found
+    )  # pending ones only
+
+
 def test_words_are_looked_up_in_the_index_from_the_newest_on(schema: sqlite3.Connection) -> None:
     found, message = _plan(schema, "search_messages")
     # M: by the words, <: below a row. There is no step that sorts.

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import math
 from ipaddress import ip_address
 
 from litestar import MediaType, Response, get
@@ -12,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from nod.api.auth import Connection, bearer_token, nod_of
 from nod.app import Nod
 from nod.domain.errors import Forbidden, NotAuthenticated, Unavailable
+from nod.domain.instant import SECOND
 from nod.store.store import Tx
 
 # A probe that waits longer tells its asker nothing new.
@@ -53,11 +55,30 @@ def _is_this_machine(host: str) -> bool:
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
-@get("/metrics", guards=[require_metrics_reader], sync_to_thread=False, tags=["Operation"])
-def metrics(nod: NamedDependency[Nod]) -> Response[bytes]:
+@get("/metrics", guards=[require_metrics_reader], tags=["Operation"])
+async def metrics(nod: NamedDependency[Nod]) -> Response[bytes]:
     """Counters and histograms for Prometheus. For this machine, or with NOD_METRICS_TOKEN."""
+    nod.telemetry.waiting(*await _waiting(nod))
     text = generate_latest(nod.telemetry.registry)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _waiting(nod: Nod) -> tuple[float, float]:
+    """Seconds that the oldest undelivered event waits, and how many questions do.
+
+    What is counted in memory is told also when the database does not answer: it is NaN then.
+    """
+
+    async def look(tx: Tx) -> tuple[float, float]:
+        since = await tx.events.undelivered_since()
+        waits_s = 0 if since is None else max(0, tx.now - since) / SECOND
+        return waits_s, await tx.chat.count_all_waiting()
+
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            return await nod.store.read(look)
+    except (TimeoutError, Unavailable):
+        return math.nan, math.nan
 
 
 async def check_ready(nod: Nod) -> None:

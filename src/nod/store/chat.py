@@ -267,6 +267,11 @@ class Chat:
         found = await self._db.one("count_waiting", owner_id=owner_id)
         return 0 if found is None else int(found[0])
 
+    async def count_all_waiting(self) -> int:
+        """How many questions wait for any person."""
+        found = await self._db.one("count_all_waiting")
+        return 0 if found is None else int(found[0])
+
     async def decisions_of(
         self, owner_id: str, status: str | None, limit: int, before: str = LAST_ID
     ) -> list[Decision]:

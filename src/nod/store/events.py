@@ -235,6 +235,11 @@ class Events:
         )
         return [Event(*each) for each in found]
 
+    async def undelivered_since(self) -> Instant | None:
+        """Since when the event that waits longest could have been delivered; None: none waits."""
+        found = await self._db.one("oldest_undelivered")
+        return None if found is None or found[0] is None else Instant(found[0])
+
     async def newest_at(self) -> Instant | None:
         """When the event written last was made."""
         found = await self._db.one("newest_event")

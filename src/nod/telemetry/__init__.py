@@ -59,6 +59,10 @@ class Telemetry:
         """`count` is asked for the number of open sockets whenever the metrics are read."""
         self._metrics.watch_sockets(count)
 
+    def waiting(self, undelivered_s: float, decisions: float) -> None:
+        """What waits, as of now: see `Metrics.waiting`."""
+        self._metrics.waiting(undelivered_s, decisions)
+
     def record(self, facts: Sequence[Fact]) -> None:
         """Take note of facts, in the event loop's thread. Costs next to nothing now."""
         if not facts:

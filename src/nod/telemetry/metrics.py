@@ -54,6 +54,16 @@ class Metrics:
             registry=registry,
         )
         self._sockets = Gauge("nod_open_sockets", "Open WebSockets of agents", registry=registry)
+        self._undelivered_age = Gauge(
+            "nod_undelivered_age_seconds",
+            "How long the event that waits longest could have been delivered; NaN: not known",
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "nod_waiting_decisions",
+            "Questions that wait for a person's answer; NaN: not known",
+            registry=registry,
+        )
         self._counted: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "fired": self._fired,
             "triggered": lambda _: self._triggers.inc(),
@@ -69,6 +79,11 @@ class Metrics:
     def watch_sockets(self, count: Callable[[], int]) -> None:
         """`count` is asked for the number of open sockets whenever the metrics are read."""
         self._sockets.set_function(count)
+
+    def waiting(self, undelivered_s: float, decisions: float) -> None:
+        """What the database says of what waits, as of now; NaN where it has not answered."""
+        self._undelivered_age.set(undelivered_s)
+        self._waiting.set(decisions)
 
     def count(self, fact: Fact) -> None:
         """Take one fact into the figures."""

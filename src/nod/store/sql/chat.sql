@@ -194,6 +194,10 @@ SELECT count(*) FROM agents a JOIN decisions d ON d.agent_id = a.id
 WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL
   AND d.status = 'pending' AND d.held_until IS NULL
 
+-- name: count_all_waiting
+-- The same for all people.
+SELECT count(*) FROM decisions WHERE status = 'pending' AND held_until IS NULL
+
 -- name: unread
 -- At most so many as are counted, so that a long absence costs no more than a short one.
 SELECT count(*) FROM (
