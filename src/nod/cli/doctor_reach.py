@@ -32,7 +32,7 @@ _TIMEOUT_S = 10.0
 _AT_ONCE = 20
 _PORTS = {"http": 80, "https": 443}
 _NO_AGENT = "/ws/agent/agt_0000000000000000"
-_PROXY = "see docs/operations.md for what the reverse proxy has to pass on"
+_PROXY = "see docs/deploy.md for what the reverse proxy has to pass on"
 
 
 async def public_url(

@@ -247,7 +247,7 @@ async def test_a_proxy_that_passes_no_websockets_on_is_told_from_one_that_answer
         found, offset_s = await reached(settings, url)
     assert found["public URL"].state == "ok"
     assert found["sockets"].state == "failed"
-    assert "docs/operations.md" in found["sockets"].do
+    assert "docs/deploy.md" in found["sockets"].do
     assert offset_s == -89.5
 
 
