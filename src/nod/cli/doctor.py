@@ -50,14 +50,22 @@ async def _look(settings: Settings, clock: Clock) -> list[Finding]:
     """Everything, in the order in which one thing rests on another."""
     found = [Finding("settings", "ok", f"{settings.public_url}, {settings.data_dir}")]
     found += doctor_here.data_directory(settings.data_dir)
-    database, stored, in_use = await doctor_here.database(settings)
-    found += [*database, doctor_here.bus(), doctor_here.secret_key(settings, stored)]
-    reached, seen_at = await doctor_reach.public_url(settings, clock, in_use)
-    found += [*reached, doctor_here.clock(clock, stored, seen_at)]
-    if stored is not None:
-        found += await doctor_reach.webhooks(settings, stored.agents)
-        found += await doctor_reach.notifications(settings, stored)
+    way = await _database(settings, clock)
+    found += [*way.found, doctor_here.bus(settings), doctor_here.secret_key(settings, way.stored)]
+    reached, url_offset_s = await doctor_reach.public_url(settings, clock, way.in_use)
+    found += [*reached, doctor_here.clock(clock, way, url_offset_s)]
+    if way.stored is not None:
+        found += await doctor_reach.webhooks(settings, way.stored.agents)
+        found += await doctor_reach.notifications(settings, way.stored)
     return found
+
+
+async def _database(settings: Settings, clock: Clock) -> doctor_here.Way:
+    if settings.is_postgres:
+        from nod.cli import doctor_postgres
+
+        return await doctor_postgres.database(settings, clock)
+    return await doctor_here.database(settings)
 
 
 def _about(finding: Finding) -> dict[str, str]:

@@ -37,6 +37,16 @@ class Stored:
     newest_event_at: Instant | None
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What was found of a database, and what the other checks need of it."""
+
+    found: list[Finding]
+    stored: Stored | None
+    in_use: bool  # by a server
+    offset_s: float | None = None  # of the database server's clock from this one
+
+
 def data_directory(path: Path) -> list[Finding]:
     """Whose it is, who may read it, and how much room there is."""
     if not path.is_dir():
@@ -70,19 +80,19 @@ def room(path: Path, free: int) -> Finding:
     return Finding("disk", "ok", seen)
 
 
-async def database(settings: Settings) -> tuple[list[Finding], Stored | None, bool]:
-    """How the database is, what is in it if it can be read, and whether a server uses it."""
+async def database(settings: Settings) -> Way:
+    """How the database file is, what is in it if it can be read, and whether a server uses it."""
     path = settings.database_path
     if not path.exists():
         seen = f"there is no {path} yet"
-        return [Finding("database", "warning", seen, _FIRST_START)], None, False
+        return Way([Finding("database", "warning", seen, _FIRST_START)], None, False)
     try:
         found = _file(path)
         busy = in_use(path)
-        stored = await _stored(settings) if found[0].state == "ok" else None
+        stored = await read_stored(settings) if found[0].state == "ok" else None
     except (Unavailable, OSError) as error:
-        return [Finding("database", "failed", f"{path}: {error}", _OPEN)], None, False
-    return [*found, _server(busy)], stored, busy
+        return Way([Finding("database", "failed", f"{path}: {error}", _OPEN)], None, False)
+    return Way([*found, _server(busy)], stored, busy)
 
 
 _OPEN = "check the permissions of the file and its directory, and who runs this"
@@ -115,7 +125,8 @@ def _server(busy: bool) -> Finding:
     return Finding("server", "ok", "one is running" if busy else "none is running")
 
 
-async def _stored(settings: Settings) -> Stored:
+async def read_stored(settings: Settings) -> Stored:
+    """What the other checks need of a database whose schema is this program's."""
     store = Store(open_database(settings, exclusive=False), SystemClock(), settings.limits)
     await store.start()
     try:
@@ -134,8 +145,10 @@ async def _read(tx: Tx) -> Stored:
     )
 
 
-def bus() -> Finding:
+def bus(settings: Settings) -> Finding:
     """How processes wake each other."""
+    if settings.is_postgres:
+        return Finding("bus", "ok", "the database tells the nodes (NOTIFY)")
     return Finding("bus", "ok", "not needed: one process uses the file, and wakes itself")
 
 
@@ -166,17 +179,22 @@ def _no_key(path: Path, sealed: str | None) -> Finding:
     return Finding("secret key", "failed", f"{path} is missing, and secrets are stored", do)
 
 
-def clock(here: Clock, stored: Stored | None, offset_s: float | None) -> Finding:
-    """The clock against what is known: the newest event stored, and what the public URL says."""
-    newest = None if stored is None else stored.newest_event_at
+def clock(here: Clock, way: Way, url_offset_s: float | None) -> Finding:
+    """The clock against the newest event, and that of the database server or the public URL.
+
+    The database server's goes before: what the public URL says may be this machine's own.
+    """
+    newest = None if way.stored is None else way.stored.newest_event_at
     if newest is not None and newest > here.now() + _OFF_S * SECOND:
         ahead = duration_words((newest - here.now()) // SECOND)
         seen = f"the newest event is {ahead} in the future"
         return Finding("clock", "failed", seen, "the clock was set back; let NTP set it")
     held = "" if newest is None else "not before the newest event; "
+    offset_s = url_offset_s if way.offset_s is None else way.offset_s
     if offset_s is None:
         return Finding("clock", "ok", f"{held}there is no other clock to compare it with")
-    seen = f"{held}{abs(offset_s):.0f} s from the time that the public URL answers with"
+    whose = "that the public URL answers with" if way.offset_s is None else "of the database server"
+    seen = f"{held}{abs(offset_s):.0f} s from the time {whose}"
     if abs(offset_s) > _WRONG_S:
         return Finding("clock", "failed", seen, _NTP)
     if abs(offset_s) > _OFF_S:
@@ -184,4 +202,4 @@ def clock(here: Clock, stored: Stored | None, offset_s: float | None) -> Finding
     return Finding("clock", "ok", f"{seen}; no time server was asked")
 
 
-_NTP = "let NTP set the clock, here and where the public URL is answered"
+_NTP = "let NTP set the clock, here and there"

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from nod.app import open_database
 from nod.cli import doctor_here, doctor_reach
 from nod.cli.doctor import doctor
-from nod.cli.doctor_here import Stored
+from nod.cli.doctor_here import Stored, Way
 from nod.cli.finding import Finding, show
 from nod.clock import SystemClock
 from nod.config import Settings, load
@@ -52,9 +52,13 @@ def told(finding: Finding) -> tuple[str, str]:
 
 
 async def stored(settings: Settings) -> Stored:
-    _, found, _ = await doctor_here.database(settings)
+    found = (await doctor_here.database(settings)).stored
     assert found is not None
     return found
+
+
+def looked(way: Way) -> tuple[list[Finding], Stored | None]:
+    return way.found, way.stored
 
 
 def change(settings: Settings, sql: str, *values: object) -> None:
@@ -106,15 +110,15 @@ def test_little_room_is_a_warning_and_next_to_none_has_failed(free: int, state: 
 
 
 async def test_a_whole_database_is_read_and_could_be_written(settings: Settings) -> None:
-    found, read, in_use = await doctor_here.database(settings)
-    assert [(each.check, each.state) for each in found] == [
+    way = await doctor_here.database(settings)
+    assert [(each.check, each.state) for each in way.found] == [
         ("database", "ok"),
         ("writing", "ok"),
         ("server", "ok"),
     ]
-    assert read is not None
-    assert [agent.name for agent in read.agents] == ["Ada"]
-    assert not in_use
+    assert way.stored is not None
+    assert [agent.name for agent in way.stored.agents] == ["Ada"]
+    assert not way.in_use
 
 
 async def test_a_damaged_database_has_failed_with_what_to_do(settings: Settings) -> None:
@@ -122,11 +126,11 @@ async def test_a_damaged_database_has_failed_with_what_to_do(settings: Settings)
     with path.open("r+b") as file:
         file.seek(8 * 4096)
         file.write(b"\xff" * (path.stat().st_size - 8 * 4096))
-    found, read, _ = await doctor_here.database(settings)
+    found, read = looked(await doctor_here.database(settings))
     assert found[0].state == "failed"
     assert read is None
     path.write_bytes(b"Dear diary, " * 1000)
-    found, _, _ = await doctor_here.database(settings)
+    found, _ = looked(await doctor_here.database(settings))
     assert found[0].state == "failed"
     assert "the file is not a database" in found[0].seen
 
@@ -134,19 +138,19 @@ async def test_a_damaged_database_has_failed_with_what_to_do(settings: Settings)
 async def test_another_programs_database_has_failed(settings: Settings, tmp_path: Path) -> None:
     other = replace(settings, database_url=f"sqlite:///{tmp_path / 'songs.db'}")
     change(other, "CREATE TABLE songs (id)")
-    found, read, _ = await doctor_here.database(other)
+    found, read = looked(await doctor_here.database(other))
     assert told(found[0]) == ("failed", f"{tmp_path / 'songs.db'} is not a database of Nod")
     assert read is None
 
 
 async def test_a_newer_schema_has_failed_and_an_older_is_left_as_it_is(settings: Settings) -> None:
     change(settings, "INSERT INTO schema_versions VALUES (99, 'later', 0)")
-    found, _, _ = await doctor_here.database(settings)
+    found, _ = looked(await doctor_here.database(settings))
     assert found[0].state == "failed"
     assert "made by a newer Nod (schema 99" in found[0].seen
 
     change(settings, "DELETE FROM schema_versions WHERE version > 1")
-    found, read, _ = await doctor_here.database(settings)
+    found, read = looked(await doctor_here.database(settings))
     assert found[0].state == "warning"
     assert "has schema 1, and 1 newer" in found[0].seen
     assert read is None
@@ -160,7 +164,7 @@ async def test_a_database_that_cannot_be_written_has_failed(
     monkeypatch.setattr(sqlite_check, "_BUSY_TIMEOUT_S", 0.01)
     with contextlib.closing(sqlite3.connect(settings.database_path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        found = by_name((await doctor_here.database(settings))[0])
+        found = by_name((await doctor_here.database(settings)).found)
     assert found["writing"].state == "failed"
     assert "another program keeps the database locked" in found["writing"].seen
 
@@ -188,8 +192,8 @@ async def test_a_key_is_there_opens_what_is_stored_and_is_nobody_elses(settings:
     )
 
 
-def seen_at(newest: int | None) -> Stored:
-    return Stored(None, None, [], [], newest)
+def seen_at(newest: int | None, offset_s: float | None = None) -> Way:
+    return Way([], Stored(None, None, [], [], newest), True, offset_s)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +213,11 @@ def test_the_clock_is_held_against_the_newest_event_and_the_public_url(
     found = doctor_here.clock(FakeClock(), seen_at(newest), offset_s)
     assert found.state == state
     assert bool(found.do) is (state != "ok")
+
+
+def test_the_clock_of_a_database_server_goes_before_that_of_the_public_url() -> None:
+    found = doctor_here.clock(FakeClock(), seen_at(None, 61.0), 0.0)
+    assert told(found) == ("failed", "61 s from the time of the database server")
 
 
 # beyond it
