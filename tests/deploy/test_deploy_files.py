@@ -257,7 +257,7 @@ def test_probes_ask_routes_that_there_are_on_the_port_that_is_served(tmp_path: P
         name: container()[name]["httpGet"]
         for name in ("startupProbe", "livenessProbe", "readinessProbe")
     }
-    known = {path for method, path, _ in routes(tmp_path) if method == "GET"}
+    known = {path for method, path, _ in routes() if method == "GET"}
     assert {each["path"] for each in asked.values()} <= known
     assert asked["livenessProbe"]["path"] == "/healthz"
     assert asked["readinessProbe"]["path"] == "/readyz"
