@@ -10,7 +10,7 @@ import pytest
 
 from nod.domain.limits import Limits
 from nod.domain.model import MessageKind
-from nod.domain.search import words_of
+from nod.domain.search import typed_words
 from nod.engine import settle
 from nod.engine.sweep import SWEEPS
 from nod.store.chat import NEWEST, Report, make_message
@@ -39,7 +39,7 @@ async def found(world: World, text: str, agent_ids: Sequence[str] = ()) -> list[
 
     async def look(tx: Tx) -> list[str]:
         asked = agent_ids or [world.agent.id]
-        messages = await tx.search.messages(words_of(text, 99), asked, 50, NEWEST)
+        messages = await tx.search.messages(typed_words(text, 99), asked, 50, NEWEST)
         return [each.title or each.text for each in messages]
 
     return await world.store.read(look)
@@ -82,7 +82,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         ("The Café is open", "cafe"),
         ("The cafe is open", "CAFÉ"),
         ("Přílišně žluťoučký", "prilisne zlutoucky"),
-        ("ΟΔΥΣΣΕΥΣ", "οδυσσεύς"),
+        ("Οδυσσεύς", "οδυσσεύς"),
+        ("Ёлка и йод", "ёлка ЙОД"),
         ("İstanbul", "istanbul"),
         ("retry_with_jitter", "jitter"),
         ("the importer uses memory", "memory import"),

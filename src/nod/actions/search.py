@@ -12,7 +12,7 @@ from nod.actions.agents import get_agent
 from nod.domain.errors import InvalidInput
 from nod.domain.instant import Instant
 from nod.domain.model import Agent, Message, Run, Task, User
-from nod.domain.search import Piece, has_words, snippet, words_of
+from nod.domain.search import Piece, has_words, snippet, typed_words, words_of
 from nod.store.chat import NEWEST
 from nod.store.store import Tx
 
@@ -54,7 +54,8 @@ async def search(
     if not words or not agents:
         return []
     found = await _tasks(tx, agents, words, limit, start)
-    messages = await tx.search.messages(words, list(agents), limit - len(found), start.before)
+    typed = typed_words(text, tx.limits.search_words)
+    messages = await tx.search.messages(typed, list(agents), limit - len(found), start.before)
     return found + [await _message(tx, agents, words, each) for each in messages]
 
 

@@ -51,6 +51,12 @@ def words_of(text: str, most: int) -> tuple[str, ...]:
     return tuple(_words(text)[:most])
 
 
+def typed_words(text: str, most: int) -> tuple[str, ...]:
+    """The same words as they were typed, for an index that has its own way to compare: SQLite's
+    keeps what are no accents to it, as in й."""
+    return tuple(_WORD.findall(normalize("NFC", text))[:most])
+
+
 def has_words(text: str, words: Sequence[str]) -> bool:
     """Whether a short text has all the words, of which there is at least one."""
     found = _words(text)

@@ -22,7 +22,8 @@ class Search:
     ) -> list[Message]:
         """Messages of these agents that have all the words, newest first, with a seq below
         `before`. The last word may go on; upper case and accents make no difference. A run's bubble
-        has the words of its output too. Words are letters and digits (`domain/search.py`)."""
+        has the words of its output too. Words are letters and digits, as they were typed
+        (`domain/search.py`)."""
         found = await self._db.all(
             "search_messages",
             words=" ".join(words),

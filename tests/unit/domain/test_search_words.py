@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nod.domain.search import Piece, has_words, snippet, words_of
+from nod.domain.search import Piece, has_words, snippet, typed_words, words_of
 
 
 def marked(text: str, query: str, chars: int = 200) -> str:
@@ -128,3 +128,7 @@ def test_the_pieces_are_the_text_in_order() -> None:
         Piece("two", is_hit=True),
         Piece(" three", is_hit=False),
     )
+
+
+def test_the_index_gets_the_words_as_they_were_typed() -> None:
+    assert typed_words("Cafe\u0301, Йод_2 и соль", 3) == ("Café", "Йод", "2")
