@@ -1,6 +1,7 @@
 """What `nod doctor` sees of a PostgreSQL server."""
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from nod.cli.doctor_here import Way
 from nod.clock import SystemClock
 from nod.config import Settings, load
 from nod.domain.errors import Unavailable
+from nod.store.migrate import load_migrations
 from nod.store.postgres_check import examine
+from nod.store.postgres_schema import migrate
 from support.clock import FakeClock
 from support.postgres import connected, databases
 from support.server import free_port
@@ -68,8 +71,11 @@ async def test_a_server_that_is_read_only_has_failed(tmp_path: Path) -> None:
 
 
 async def test_a_newer_schema_has_failed(tmp_path: Path) -> None:
-    async with databases().lent() as url:
+    async with databases().bare() as url:
         async with connected(url) as connection:
+            await migrate(
+                connection, load_migrations(files("nod.store") / "migrations", "postgres"), 0
+            )
             await connection.execute("INSERT INTO schema_versions VALUES (99, 'later', 0)")
         way = await doctor_postgres.database(settings_of(url, tmp_path), SystemClock())
     assert states(way) == {"database": "failed"}

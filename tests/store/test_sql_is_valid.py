@@ -146,7 +146,7 @@ def test_what_the_metrics_ask_for_walks_the_agents_and_what_waits_alone(
 ) -> None:
     plan = "\n".join(_plan(schema, "oldest_undelivered"))
     assert "SEARCH o USING INDEX events_waiting (agent_id=?)" in plan, plan
-    assert "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)" in plan, plan
+    assert plan.count("SEARCH") == 2, plan  # the other is for the agents
     (found,) = _plan(schema, "count_all_waiting")
     assert re.search(r"INDEX decisions_(open|expiry|held|warn)\b", found), (
         found

@@ -25,11 +25,12 @@ SELECT created_at FROM events ORDER BY seq DESC LIMIT 1
 
 -- name: oldest_undelivered
 -- Since when the event that waits longest could have been delivered: a look-up for each agent.
-SELECT min(e.not_before) FROM agents a JOIN events e ON e.seq = (
-  SELECT o.seq FROM events o
-  WHERE o.agent_id = a.id AND o.state IN ('held', 'pending', 'polled') AND o.state = 'pending'
-  ORDER BY o.seq LIMIT 1)
-WHERE a.deleted_at IS NULL
+SELECT min(waiting.since) FROM (
+  SELECT (
+    SELECT o.not_before FROM events o
+    WHERE o.agent_id = a.id AND o.state IN ('held', 'pending', 'polled') AND o.state = 'pending'
+    ORDER BY o.seq LIMIT 1) AS since
+  FROM agents a WHERE a.deleted_at IS NULL) waiting
 
 -- name: count_undelivered
 -- Tasks that wait for a channel to the agent, counted to so many.
