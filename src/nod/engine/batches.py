@@ -18,6 +18,8 @@ from nod.store.store import Store, Tx
 _log = structlog.get_logger("nod.engine")
 
 T = TypeVar("T")
+_FIRST = 250
+
 GiveUp = Callable[[Tx, str, str], Coroutine[Any, Any, None]]
 
 
@@ -58,14 +60,18 @@ class Batches(Generic[T]):
     async def work_off(self, batch_done: Callable[[bool], None] = lambda _full: None) -> None:
         """Handle everything due. Raises Unavailable when nothing can be stored now.
 
-        1. Handle batch after batch; `batch_done` hears of each whether it was full.
+        1. Handle batch after batch, each up to twice as large as the one before: the first of a
+           herd are on their way soon, the many after them cost fewer commits. `batch_done` hears
+           of each whether it was full.
         2. When a batch fails, handle its things one by one.
         3. Set aside what fails by itself, and what is still due after it was handled.
         """
         handled: set[tuple[str, Instant]] = set()
         self._singly = 0
-        while await self._some(1 if self._singly else self._work.batch):
-            batch_done(len(self._taken) == self._work.batch)
+        size = min(_FIRST, self._work.batch)
+        while await self._some(1 if self._singly else size):
+            batch_done(len(self._taken) == size)
+            size = min(2 * size, self._work.batch)
             await self._check(handled)
 
     async def _some(self, size: int) -> bool:

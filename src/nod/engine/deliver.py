@@ -8,6 +8,7 @@ in the outbox when a socket opens, a retry comes due, or the process starts agai
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -28,6 +29,8 @@ from nod.store.store import Store, Tx
 _log = structlog.get_logger("nod.deliver")
 _PAGE = 200
 _AGAIN_S = 1.0
+# After a herd, whoever else wants to write something waits for no more than these.
+_WRITTEN_AT_ONCE = 1_000
 _AFTER_ERROR_S = 60.0
 
 
@@ -198,7 +201,7 @@ class Deliverer:
         try:
             while self._unwritten:
                 await self._rush.over()
-                batch = list(self._unwritten.values())
+                batch = list(islice(self._unwritten.values(), _WRITTEN_AT_ONCE))
                 await self._store_pushes(batch)
                 for push in batch:
                     self._is_written(push)

@@ -21,7 +21,7 @@ from nod.store.effects import Outgoing
 from nod.store.store import Tx
 from nod.store.tasks import Advance, DueTask
 
-BATCH = 500
+BATCH = 2_000
 _REPLACED = "a newer run of its task took its place"
 
 
