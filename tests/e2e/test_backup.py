@@ -221,20 +221,21 @@ def test_a_full_disk_leaves_what_was_there_before_and_nothing_else(
 def test_a_backup_that_is_ended_leaves_nothing_under_its_name(
     database: Path, tmp_path: Path
 ) -> None:
-    with contextlib.closing(sqlite3.connect(database / "nod.db")) as file, file:
-        file.execute("CREATE TABLE much (text)")
-        file.executemany("INSERT INTO much VALUES (?)", [("x" * 4000,)] * 20_000)
-    running = subprocess.Popen(
-        [str(path_of("nod")), "backup", str(tmp_path / "b")],
-        env={**os.environ, "NOD_DATA_DIR": str(database)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    assert running.stderr is not None
-    assert b"Copying" in running.stderr.readline()
-    running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
-    assert running.returncode == 1
+    with contextlib.closing(sqlite3.connect(database / "nod.db", isolation_level=None)) as file:
+        # Nobody else can read it, so that the copy has begun and is not done.
+        file.execute("PRAGMA locking_mode = EXCLUSIVE")
+        file.execute("BEGIN EXCLUSIVE")
+        running = subprocess.Popen(
+            [str(path_of("nod")), "backup", str(tmp_path / "b")],
+            env={**os.environ, "NOD_DATA_DIR": str(database)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert running.stderr is not None
+        assert b"Copying" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert (running.returncode, b"cannot copy" in said) == (1, False)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["data"]
 
 
