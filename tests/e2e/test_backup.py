@@ -230,6 +230,8 @@ def test_a_backup_that_is_ended_leaves_nothing_under_its_name(
             env={**os.environ, "NOD_DATA_DIR": str(database)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            # A process in the background of a shell heeds no SIGINT, and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread, one call
         )
         assert running.stderr is not None
         assert b"Copying" in running.stderr.readline()
