@@ -14,6 +14,7 @@ from nod.domain.instant import HOUR, MINUTE, SECOND
 from nod.engine import rescue
 from nod.engine.aside import Aside
 from nod.engine.batches import Batches, Item, Work
+from nod.engine.drafts import LEAD
 from nod.engine.loops import Engine
 from nod.engine.outbox import make_event, put
 from nod.store.effects import Fact
@@ -245,7 +246,7 @@ async def test_a_task_that_can_be_neither_fired_nor_paused_holds_up_no_other(
     assert len(told) == 1
     await accept(tmp_path, "tasks")
     world.clock.advance(MINUTE_S)
-    assert await engine.fire() == MONDAY_9 + 25 * HOUR
+    assert await engine.fire() == MONDAY_9 + 25 * HOUR - LEAD
     assert [run.status for run in await world.runs(made[0])] == ["pending"]
 
 

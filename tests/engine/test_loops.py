@@ -12,6 +12,7 @@ from nod.domain.errors import Unavailable
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant
 from nod.engine import fire as firing
 from nod.engine import rescue
+from nod.engine.drafts import LEAD
 from nod.engine.ending import cancel_all
 from nod.engine.loops import Engine, Loop
 from nod.store.effects import Effects, Fact
@@ -221,11 +222,11 @@ def engine(world: World, told: list[Fact]) -> Engine:
 async def test_everything_due_is_fired_and_the_next_fire_named(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "DUE_TASKS", replace(firing.DUE_TASKS, batch=2))
+    monkeypatch.setattr(firing, "BATCH", 2)
     engine = make_engine(world, (), lambda _: None)
     made = [await world.task("0 10 * * *") for _ in range(5)]
     world.clock.advance(HOUR_S)
-    assert await engine.fire() == MONDAY_9 + 25 * HOUR
+    assert await engine.fire() == MONDAY_9 + 25 * HOUR - LEAD
     assert [len(await world.runs(task)) for task in made] == [1] * 5
 
 
@@ -239,7 +240,7 @@ async def test_a_task_that_cannot_be_fired_is_set_aside_and_holds_up_no_other(
         await world.store.write(lambda tx, task=task: tx.tasks.update(task))  # type: ignore[misc]
     await now(world, damaged)
     world.clock.advance(HOUR_S)
-    assert await engine.fire() == MONDAY_9 + 25 * HOUR
+    assert await engine.fire() == MONDAY_9 + 25 * HOUR - LEAD
     assert [run.status for run in await world.runs(made[0])] == ["pending"]
     entry = (await world.runs(broken))[-1]
     assert "Mars/Olympus" in (entry.reason or "")

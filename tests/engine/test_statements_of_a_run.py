@@ -10,11 +10,10 @@ from nod.domain.model import Run
 from nod.domain.states import EVENT_TRANSITIONS, OPEN_EVENTS, next_event_state, sources
 from nod.engine import settle
 from nod.engine.attempts import Pushed, record_pushes
-from nod.engine.fire import DUE_TASKS
 from nod.engine.trigger import Call, accept_call
 from nod.store.port import Connection, Row
 from nod.store.store import Tx
-from support.steps import DAY_S, called, events, take_up
+from support.steps import DAY_S, FIRING, called, events, take_up
 from support.world import World
 
 _SQL = files("nod.store") / "sql"
@@ -111,9 +110,9 @@ async def test_the_statements_of_a_herd(world: World) -> None:
     world.clock.advance(DAY_S)
 
     async def fire(tx: Tx) -> None:
-        due = await DUE_TASKS.due(tx, 10)
+        due = await FIRING.due(tx, 10)
         assert len(due) == 3
-        await DUE_TASKS.handle(tx, [item.thing for item in due])
+        await FIRING.handle(tx, [item.thing for item in due])
 
     assert await _statements(world, fire) == [
         "due_tasks",

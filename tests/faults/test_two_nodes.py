@@ -20,7 +20,7 @@ from nod.engine import settle
 from nod.engine.attempts import Pushed, record_pushes
 from nod.engine.batches import Batches
 from nod.engine.ending import cancel
-from nod.engine.fire import DUE_TASKS, run_now
+from nod.engine.fire import run_now
 from nod.engine.outbox import make_event, put
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.trigger import Call, accept_call
@@ -28,7 +28,7 @@ from nod.store.store import Store, Tx
 from support.databases import prepared, url_of
 from support.inprocess import until
 from support.postgres import connected
-from support.steps import DAY_S, call, called, deliver, take_up
+from support.steps import DAY_S, FIRING, call, called, deliver, take_up
 from support.world import World, open_store, open_world
 
 TRIES = 8
@@ -80,7 +80,7 @@ async def test_nodes_share_what_is_due_and_each_fire_is_one_run(nodes: Nodes) ->
     made = [await world.task("0 9 * * *", overlap="skip") for _ in range(60)]
     world.clock.advance(DAY_S)
     stages = [
-        Batches(store, replace(DUE_TASKS, batch=7), world.clock, lambda _: None)
+        Batches(store, replace(FIRING, batch=7), world.clock, lambda _: None)
         for store in nodes.stores * 2
     ]
     while await world.store.read(lambda tx: tx.tasks.next_fire_at()) <= world.clock.now():  # type: ignore[operator]
@@ -93,7 +93,7 @@ async def test_a_fire_and_a_person_at_once_do_not_overlap(nodes: Nodes) -> None:
     world = nodes.world
     made = [await world.task("0 9 * * *", overlap="skip") for _ in range(TRIES)]
     world.clock.advance(DAY_S)
-    stage = Batches(nodes.stores[1], DUE_TASKS, world.clock, lambda _: None)
+    stage = Batches(nodes.stores[1], FIRING, world.clock, lambda _: None)
     await asyncio.gather(
         stage.work_off(),
         *(world.store.write(lambda tx, t=each: run_now(tx, t)) for each in made),  # type: ignore[misc]

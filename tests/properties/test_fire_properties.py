@@ -1,6 +1,7 @@
 """Every fire has exactly one entry, whatever the schedule, the policies, crashes and clocks."""
 
 import asyncio
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from nod.domain.instant import MINUTE, SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Run, Task
 from nod.domain.schedule import fires, spread_offset_s
+from nod.engine.drafts import Drafts
+from nod.engine.fire import due_tasks
 from nod.store.store import Tx
 from support.clock import MONDAY_9, FakeClock
 from support.databases import Kind, prepared
-from support.steps import complete, fire_due, rescue
+from support.steps import complete, fire_due, rescue, work_off
 from support.world import World, open_world
 
 
@@ -28,11 +31,20 @@ async def _crash(tx: Tx) -> None:
     raise _CrashError
 
 
-async def _fire(world: World) -> None:
-    await world.store.write(fire_due)
+async def _fire(world: World, drafts: Drafts) -> None:
+    await work_off(world, due_tasks(drafts))
 
 
-async def _step(world: World, task: Task, what: str, minutes: int) -> None:
+async def _to_the_next_fire(world: World, offset: Instant) -> Instant | None:
+    """Time passes up to the next fire, if that is to come; when it is."""
+    at = await world.store.read(lambda tx: tx.tasks.next_fire_at())
+    if at is None or at <= world.clock.now():
+        return None
+    world.clock.set_wall(at + offset)
+    return at
+
+
+async def _step(world: World, task: Task, drafts: Drafts, what: str, minutes: int) -> None:
     match what:
         case "pass":
             world.clock.advance(minutes * 60)
@@ -40,21 +52,30 @@ async def _step(world: World, task: Task, what: str, minutes: int) -> None:
             world.clock.set_wall(max(MONDAY_9, world.clock.now() - minutes * MINUTE))
         case "forward":
             world.clock.set_wall(world.clock.now() + minutes * 10 * MINUTE)
+        case "draft":
+            if at := await _to_the_next_fire(world, -SECOND):
+                await drafts.prepare(world.store, world.clock, at)
+        case "on time":
+            await _to_the_next_fire(world, 0)
+            await _fire(world, drafts)
+        case "pause" | "resume" | "complete":
+            await _meddle(world, task, what, minutes)
         case "crash":
-            try:
+            with contextlib.suppress(_CrashError):
                 await world.store.write(_crash)
-            except _CrashError:
-                return
+        case _:
+            await _fire(world, drafts)
+
+
+async def _meddle(world: World, task: Task, what: str, minutes: int) -> None:
+    match what:
         case "pause":
             await world.store.write(lambda tx: tasks.pause(tx, world.agent, task.id, "why not"))
         case "resume":
             await world.store.write(lambda tx: tasks.resume(tx, world.agent, task.id))
-        case "complete":
-            for run in await world.store.read(lambda tx: tx.runs.active(task.id)):
-                await complete(world, run, "completed" if minutes % 2 else "failed")
-                break
         case _:
-            await _fire(world)
+            for run in (await world.store.read(lambda tx: tx.runs.active(task.id)))[:1]:
+                await complete(world, run, "completed" if minutes % 2 else "failed")
 
 
 STEPS = st.lists(
@@ -71,6 +92,8 @@ STEPS = st.lists(
                 "pause",
                 "resume",
                 "complete",
+                "draft",
+                "on time",
             ]
         ),
         st.integers(1, 240),
@@ -121,13 +144,13 @@ async def _play(
         folder, limits = Path(name), Limits(missed_entries=20)
         async with prepared(folder, kind), open_world(folder, limits, FakeClock()) as world:
             task = await world.task(schedule, **more)
-            latest = world.clock.now()
+            latest, drafts = world.clock.now(), Drafts()
             for what, minutes in steps:
-                await _step(world, task, what, minutes)
+                await _step(world, task, drafts, what, minutes)
                 latest = max(latest, world.clock.now())
             # Time has passed everything it was ever set to, and the engine has looked.
             world.clock.set_wall(latest + MINUTE)
-            await _fire(world)
+            await _fire(world, drafts)
             await rescue(world)
             _check(task, await world.runs(task), world.clock.now())
 

@@ -6,7 +6,8 @@ from nod.domain.instant import Instant, parse_rfc3339
 from nod.domain.model import Activity, Decision, Event, Run, Task
 from nod.engine import settle
 from nod.engine.batches import Batches, Work
-from nod.engine.fire import BATCH, DUE_TASKS, run_now
+from nod.engine.drafts import Drafts
+from nod.engine.fire import BATCH, due_tasks, run_now
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.retries import DUE_RETRIES
 from nod.engine.trigger import Call, accept_call
@@ -18,6 +19,9 @@ from support.world import World
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+
+FIRING = due_tasks(Drafts())
+"""The firing of tasks, none of them drafted."""
 
 
 def at(text: str) -> Instant:
@@ -35,14 +39,14 @@ async def work_off(world: World, *works: Work[Any]) -> None:
 
 async def fire_due(tx: Tx, limit: int = BATCH) -> int:
     """Fire what is due, in this transaction; how many tasks that were."""
-    due = await DUE_TASKS.due(tx, limit)
-    await DUE_TASKS.handle(tx, [each.thing for each in due])
+    due = await FIRING.due(tx, limit)
+    await FIRING.handle(tx, [each.thing for each in due])
     return len(due)
 
 
 async def fire(world: World) -> None:
     """Fire everything due."""
-    await work_off(world, DUE_TASKS)
+    await work_off(world, FIRING)
 
 
 async def fire_after(world: World, seconds: float) -> None:

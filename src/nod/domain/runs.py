@@ -54,6 +54,11 @@ def make_run(
     )
 
 
+def trigger_of_fire(task: Task) -> RunTrigger:
+    """What a run says made it, when that is a fire of the task's schedule."""
+    return "once" if task.trigger_type == "once" else "schedule"
+
+
 def waits_as_retry(run: Run, now: Instant) -> bool:
     """Whether the run is a retry whose time, or turn, has not come. It stands in no other's way.
 

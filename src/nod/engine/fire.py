@@ -6,15 +6,24 @@ are recorded as skipped, writes runs and events, and moves every task to its nex
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from nod.domain.fires import Due, due_fires, paused_reason
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Event, Run, RunTrigger, Task
 from nod.domain.policy import PlannedFire, decide_overlap
-from nod.domain.runs import in_queue, make_run, skipped_run, underway, waits_as_retry
+from nod.domain.runs import (
+    in_queue,
+    make_run,
+    skipped_run,
+    trigger_of_fire,
+    underway,
+    waits_as_retry,
+)
 from nod.domain.words import clock_words
 from nod.engine import notify
 from nod.engine.batches import Item, Work
+from nod.engine.drafts import Draft, Drafts, step
 from nod.engine.ending import cancel_all
 from nod.engine.outbox import make_run_event
 from nod.store.effects import Outgoing
@@ -34,21 +43,32 @@ class _Batch:
     steps: list[Advance] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)  # of the tasks, for the log
 
+    def take(self, draft: Draft) -> None:
+        self.runs.append(draft.run)
+        self.events.append(draft.event)
+        self.steps.append(draft.step)
+        self.names[draft.run.task_id] = draft.task_name
+
 
 async def _due_tasks(tx: Tx, limit: int) -> list[Item[DueTask]]:
     due = await tx.tasks.due(tx.now, limit)
-    return [Item(each.task.id, each.task.next_fire_at or 0, each) for each in due]
+    return [Item(each.id, each.fire_at, each) for each in due]
 
 
-async def _fire_all(tx: Tx, due: list[DueTask]) -> None:
+async def _fire_all(drafts: Drafts, tx: Tx, due: list[DueTask]) -> None:
     """Fire tasks that are due.
 
-    1. Let each one's policies decide what becomes of its fires.
+    1. Take what was drafted, or let the task's policies decide what becomes of its fires.
     2. Write the runs and their events, and step every task to its next fire.
     """
     batch = _Batch()
-    for task, busy in due:
-        await _fire(tx, task, await tx.runs.active(task.id) if busy else [], batch)
+    for each in due:
+        draft = drafts.fitting(each, tx.now)
+        if draft is None:
+            active = await tx.runs.active(each.id) if each.busy else []
+            await _fire(tx, each.task, active, batch)
+        else:
+            batch.take(draft)
     await _write(tx, batch)
 
 
@@ -71,7 +91,7 @@ def _is_due(task: Task, now: Instant) -> bool:
 
 async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
     plan = due_fires(task, tx.now, tx.limits)
-    trigger = _trigger_of(task)
+    trigger = trigger_of_fire(task)
     batch.names[task.id] = task.name
     if plan.fires and not task.enabled:
         # They pass unrun; a retry that outlasted them would be older than what nobody wanted.
@@ -92,11 +112,7 @@ async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
         elif fire.scheduled_for == plan.still_wanted:
             asked = await tx.chat.ask_still_wanted(task, run, tx.now, tx.limits.decision_expires_s)
             await notify.request_opened(tx, asked)
-    batch.steps.append(_step(task, plan, tx.now))
-
-
-def _trigger_of(task: Task) -> RunTrigger:
-    return "once" if task.trigger_type == "once" else "schedule"
+    batch.steps.append(step(task, plan, tx.now))
 
 
 async def _fired_before(tx: Tx, task: Task) -> set[Instant]:
@@ -160,14 +176,6 @@ def overlap_reason(task: Task, going: list[Run], queued: int) -> str:
     return f"the {at} run was still going"
 
 
-def _step(task: Task, plan: Due, now: Instant) -> Advance:
-    last = plan.fires[-1].scheduled_for if plan.fires else now
-    seen = task.next_fire_at if task.next_fire_at is not None else now
-    over = plan.next_fire_at is None
-    until = max(last, task.fired_until)
-    return Advance(plan.next_fire_at, until, task.enabled and not over, task.id, seen)
-
-
 async def _write(tx: Tx, batch: _Batch) -> None:
     await tx.runs.insert(batch.runs)
     await tx.events.insert(batch.events)
@@ -200,7 +208,7 @@ async def set_aside(tx: Tx, task_id: str, error: str) -> None:
         return
     fire = task.next_fire_at
     reason = f"Nod could not fire it: {error}"
-    entry = skipped_run(task, tx.now, fire, _trigger_of(task), reason)
+    entry = skipped_run(task, tx.now, fire, trigger_of_fire(task), reason)
     if not await tx.runs.fired(task.id, fire, fire):
         await tx.runs.insert([entry])
     stopped = replace(
@@ -225,7 +233,9 @@ async def set_aside(tx: Tx, task_id: str, error: str) -> None:
     )
 
 
-DUE_TASKS = Work("task", _due_tasks, _fire_all, BATCH, set_aside)
+def due_tasks(drafts: Drafts) -> Work[DueTask]:
+    """The firing of whatever is due."""
+    return Work("task", _due_tasks, partial(_fire_all, drafts), BATCH, set_aside)
 
 
 async def run_now(tx: Tx, task: Task) -> Run:

@@ -17,6 +17,7 @@ from nod.engine import fire, rescue, sweep
 from nod.engine.aside import Aside, Tell
 from nod.engine.batches import Batches, Work
 from nod.engine.deliver import Deliverer
+from nod.engine.drafts import Drafts
 from nod.engine.rush import Rush
 from nod.engine.sweep import Sweep
 from nod.store.effects import Effects, Stage
@@ -113,7 +114,8 @@ class Engine:
         self._rush = rush
         self._store = store
         self._clock = clock
-        self._fires = Batches(store, fire.DUE_TASKS, clock, tell)
+        self._drafts = Drafts()
+        self._fires = Batches(store, fire.due_tasks(self._drafts), clock, tell)
         self._rescues = [Batches(store, work, clock, tell) for work in rescues]
         self._unswept = Aside("sweep", clock, tell)
         looks: dict[Stage, Look] = {
@@ -147,13 +149,15 @@ class Engine:
             loop.wake(0)
 
     async def fire(self) -> Instant | None:
-        """Fire everything due, batch by batch; return when the next fire is."""
+        """Fire everything due, batch by batch, and draft what is due soon; return when there is
+        more to do."""
         try:
             await self._fires.work_off(self._fired)
         finally:
             self._rush.end()
         next_at = await self._store.read(lambda tx: tx.tasks.next_fire_at())
-        return _earliest(next_at, self._fires.aside.next_at())
+        look_at = await self._drafts.prepare(self._store, self._clock, next_at)
+        return _earliest(look_at, self._fires.aside.next_at())
 
     def _fired(self, full: bool) -> None:
         if full:

@@ -9,7 +9,7 @@ import msgspec
 from nod.domain.instant import Instant
 from nod.domain.model import RefusedCall, Task
 from nod.domain.states import RunStatus
-from nod.store.port import Connection
+from nod.store.port import Connection, Row
 from nod.store.rows import row
 
 _UPDATED = tuple(
@@ -18,12 +18,30 @@ _UPDATED = tuple(
     if each.name not in {"agent_id", "last_run_status", "created_by", "created_at"}
 )
 
+_NAMES = [each.name for each in fields(Task)]
+_ID, _FIRE_AT = _NAMES.index("id"), _NAMES.index("next_fire_at")
+
 
 class DueTask(NamedTuple):
-    """A task whose fire has come; `busy` when an earlier run of it has not ended."""
+    """A task whose fire has come, or soon will; `busy` when an earlier run of it has not ended.
 
-    task: Task
-    busy: bool
+    It is kept as its row, which says whether it is the same as it was.
+    """
+
+    row: Row
+    busy: bool = False
+
+    @property
+    def id(self) -> str:
+        return str(self.row[_ID])
+
+    @property
+    def fire_at(self) -> Instant:
+        return int(self.row[_FIRE_AT])
+
+    @property
+    def task(self) -> Task:
+        return Task(*self.row)
 
 
 class Advance(NamedTuple):
@@ -141,12 +159,18 @@ class Tasks:
 
     async def due(self, now: Instant, limit: int) -> list[DueTask]:
         """The tasks whose next fire is at or before `now`, the longest due first."""
-        found = [Task(*each) for each in await self._db.all("due_tasks", now=now, limit=limit)]
+        found = await self._db.all("due_tasks", now=now, limit=limit)
         if not found:
             return []
-        ids = msgspec.json.encode([task.id for task in found]).decode()
+        ids = msgspec.json.encode([row[_ID] for row in found]).decode()
         busy = {each[0] for each in await self._db.all("busy_tasks", task_ids=ids)}
-        return [DueTask(task, task.id in busy) for task in found]
+        return [DueTask(row, row[_ID] in busy) for row in found]
+
+    async def upcoming(self, until: Instant, skip: int, limit: int) -> list[DueTask]:
+        """The tasks whose next fire is at or before `until`, the soonest first, but the first
+        `skip`; whether busy or not. They are looked at, and taken by nobody."""
+        found = await self._db.all("upcoming_tasks", until=until, skip=skip, limit=limit)
+        return [DueTask(row) for row in found]
 
     async def next_fire_at(self) -> Instant | None:
         """When the next fire of any task is."""

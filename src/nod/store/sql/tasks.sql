@@ -76,6 +76,13 @@ WHERE next_fire_at <= :now
 ORDER BY next_fire_at
 LIMIT :limit
 
+-- name: upcoming_tasks
+-- To be looked at ahead of their time; taken by nobody.
+SELECT {tasks} FROM tasks
+WHERE next_fire_at <= :until
+ORDER BY next_fire_at
+LIMIT :limit OFFSET :skip
+
 -- name: busy_tasks
 -- Of these tasks (a JSON list of ids) those with a run that has not ended. Asked once the tasks are
 -- in hand: between two looks at once, one of them might have got another run.
