@@ -137,6 +137,13 @@ async def test_any_2xx_is_success(status: int) -> None:
     assert (answer.status, answer.reason, answer.error) == (status, "ok", None)
 
 
+async def test_bytes_that_are_no_text_do_not_get_into_what_is_kept_of_the_answer() -> None:
+    async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na\x00b\xff") as endpoint:
+        answer = await send(endpoint)
+
+    assert (answer.reason, answer.head) == ("ok", "a\ufffdb\ufffd")
+
+
 @pytest.mark.parametrize("status", [304, 400, 404, 410, 429, 500, 503])
 async def test_another_status_is_an_http_error_with_what_the_endpoint_said(status: int) -> None:
     raw = b"HTTP/1.1 %d X\r\nRetry-After: 120\r\nContent-Length: 4\r\n\r\nn\xc3\xb6!" % status

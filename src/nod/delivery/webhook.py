@@ -147,7 +147,8 @@ class WebhookSender:
                         break
         except (TimeoutError, *_FAILURES):
             pass  # a body that hangs or breaks off does not change the status
-        return kept[: self._limits.webhook_answer_bytes].decode("utf-8", "replace")
+        text = kept[: self._limits.webhook_answer_bytes].decode("utf-8", "replace")
+        return text.replace("\0", "\ufffd")  # which PostgreSQL stores in no text
 
     @asynccontextmanager
     async def _line(self, origin: httpcore.Origin) -> AsyncIterator[httpcore.AsyncConnectionPool]:
