@@ -16,7 +16,8 @@ SELECT current_setting('server_version'),
   pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',
   to_regclass('schema_versions') IS NOT NULL,
   (SELECT count(*) FROM pg_stat_activity
-   WHERE datname = current_database() AND application_name = 'nod')
+   WHERE datname = current_database() AND application_name = 'nod'),
+  (SELECT count(*) FROM pg_tables WHERE schemaname = current_schema())
 """
 _SCHEMA = "SELECT coalesce(max(version), 0) FROM schema_versions"
 
@@ -31,6 +32,7 @@ class ServerState:
     schema: int
     lacking: int  # steps of the schema that the next start takes
     connections: int  # of Nod, to this database
+    tables: int  # Nod's and others'
 
 
 async def examine(url: str) -> ServerState:
@@ -41,7 +43,7 @@ async def examine(url: str) -> ServerState:
             url, timeout=_TIMEOUT_S, server_settings={"application_name": "nod doctor"}
         )
         try:
-            server, now, read_only, has_schema, used = await connection.fetchrow(_LOOK)
+            server, now, read_only, has_schema, used, tables = await connection.fetchrow(_LOOK)
             schema = await connection.fetchval(_SCHEMA) if has_schema else 0
         finally:
             await connection.close(timeout=_TIMEOUT_S)
@@ -54,4 +56,4 @@ async def examine(url: str) -> ServerState:
     ) as error:
         raise Unavailable(str(error) or type(error).__name__) from error
     missing = len(lacking(schema, migrations))
-    return ServerState(server, now, read_only, schema, missing, used)
+    return ServerState(server, now, read_only, schema, missing, used, tables)

@@ -59,7 +59,7 @@ class Pool:
                 **_settings(),
             )
         except Exception as error:
-            raise _start_error(error) from error
+            raise start_error(error) from error
 
     async def close(self) -> None:
         """Close the connections, none of which is lent any more."""
@@ -110,7 +110,8 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _start_error(error: Exception) -> Exception:
+def start_error(error: Exception) -> Exception:
+    """What asyncpg raises while it connects, as `translate` has it or as Unavailable."""
     if isinstance(error, TimeoutError):
         return Unavailable(f"the database does not answer within {_CONNECT_S:.0f} seconds")
     if isinstance(error, asyncpg.ClientConfigurationError):

@@ -43,7 +43,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
             contextlib.closing(open_reader(source, _BUSY_TIMEOUT_S)) as reader,
             contextlib.closing(sqlite3.connect(target, isolation_level=None)) as writer,
         ):
-            _begin(reader)
+            begin_snapshot(reader)
             _check_room(reader, target)
             writer.execute("PRAGMA synchronous = OFF")  # it is brought to the disk at the end
             reader.backup(
@@ -54,7 +54,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
             # So that it can be read from where nothing can be written beside it.
             writer.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
-        raise Unavailable(f"cannot copy {source}: {_cause(error)}") from error
+        raise Unavailable(f"cannot copy {source}: {cause(error)}") from error
     sync(target)
 
 
@@ -65,7 +65,7 @@ def check_copy(copy: Path, source: Path) -> None:
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             ours = is_of(connection, load_migrations(files("nod.store") / "migrations"))
     except sqlite3.Error as error:
-        raise Unavailable(f"cannot use {source}: {_cause(error)}") from error
+        raise Unavailable(f"cannot use {source}: {cause(error)}") from error
     if found != "ok":
         raise Unavailable(f"{source} is damaged: {found}")
     if not ours:
@@ -99,9 +99,10 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _begin(reader: sqlite3.Connection) -> None:
+def begin_snapshot(reader: sqlite3.Connection) -> None:
+    """From here on the reader sees the database as it is now."""
     reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it is a snapshot
+    reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _check_room(reader: sqlite3.Connection, target: Path) -> None:
@@ -130,5 +131,6 @@ def _with_end(path: Path, end: str) -> Path:
     return path.with_name(path.name + end)
 
 
-def _cause(error: sqlite3.Error) -> str:
+def cause(error: sqlite3.Error) -> str:
+    """What SQLite's error says of the file it was about."""
     return _CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error))
