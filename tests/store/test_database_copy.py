@@ -24,7 +24,7 @@ from support.postgres import connected, databases
 from support.server import free_port
 
 _OURS = {"schema_versions", "message_search"}  # made by the migrations, and by triggers
-_WAITING = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+WAITING = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ async def test_a_copy_that_is_given_up_leaves_nothing(source: Path, target: str)
     async with connected(target) as connection:
         await connection.execute("SELECT pg_advisory_lock(7)")
         copying = asyncio.create_task(copy(source, target))
-        await until(lambda: connection.fetchval(_WAITING))
+        await until(lambda: connection.fetchval(WAITING))
         copying.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await copying

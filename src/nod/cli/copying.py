@@ -23,14 +23,15 @@ def refuse_server(flags: Mapping[str, Any], tool: str) -> None:
     if not (given or os.environ.get("NOD_DATABASE_URL", "")).startswith(_POSTGRES):
         return
     # A password that stands in the environment already is not shown.
-    database = f"--dbname={shlex.quote(_without_password(given))}" if given else _FROM_ENVIRONMENT
+    database = f"--dbname={shlex.quote(without_password(given))}" if given else _FROM_ENVIRONMENT
     raise Failure(
         f"the database is a PostgreSQL server's, whose own tool does this:\n\n  {tool} {database}"
         "\n\nThe secret key is not in it: NOD_SECRET_KEY, or secret.key in the data directory"
     )
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """The address as it can be shown."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}").geturl()

@@ -20,6 +20,7 @@ COMMANDS = {
     "agents": ("nod.cli.admin:agents", "Agents: add, list, remove, rotate their secrets."),
     "backup": ("nod.cli.backup:backup", "A copy of the database, whole, while it is in use."),
     "restore": ("nod.cli.restore:restore", "A backup in the place of the database."),
+    "db": ("nod.cli.db:db", "Moving up from the file to a PostgreSQL server."),
     "doctor": ("nod.cli.doctor:doctor", "Looks at what Nod rests on, and says what to mend."),
     "tasks": ("nod.cli.agent_tasks:tasks", "This agent's tasks: add, list, show, pause, run."),
     "runs": ("nod.cli.agent_runs:runs", "This agent's runs: list, show, complete, output."),

@@ -16,7 +16,7 @@ from nod.cli.admin import on_database
 from nod.cli.copying import copy_and_check, key_beside, refuse_server
 from nod.cli.failure import Failure
 from nod.cli.output import as_json, show_json
-from nod.cli.sealed import opens, sealed_secret
+from nod.cli.sealed import opens, present_key, sealed_secret
 from nod.clock import SystemClock
 from nod.config import Settings, load, sqlite_url
 from nod.domain.instant import rfc3339
@@ -81,7 +81,7 @@ def _new_key(settings: Settings, file: Path, sealed: str | None, without_key: bo
 
     Fails if none does.
     """
-    present, beside = _present_key(settings), key_beside(file)
+    present, beside = present_key(settings), key_beside(file)
     if present is not None and opens(present, sealed):
         return None
     if beside.exists() and opens(read_key(beside), sealed):
@@ -95,13 +95,6 @@ def _new_key(settings: Settings, file: Path, sealed: str | None, without_key: bo
         f"{wanted} the secrets in {file}; put the key of that time beside it as {beside.name}, or"
         " restore --without-key: all agents need new secrets then"
     )
-
-
-def _present_key(settings: Settings) -> bytes | None:
-    if settings.secret_key:
-        return settings.secret_key.encode()
-    path = key_file(settings.data_dir)
-    return read_key(path) if path.exists() else None
 
 
 def _put_key(path: Path, key: bytes, end: str) -> list[Path]:

@@ -1,7 +1,8 @@
 """Whether a secret key is the one that a database's secrets are sealed with."""
 
+from nod.config import Settings
 from nod.notify.vapid import KEY_NAME
-from nod.secrets import Vault, WrongSecretKey
+from nod.secrets import Vault, WrongSecretKey, key_file, read_key
 from nod.store.store import Tx
 
 
@@ -22,3 +23,11 @@ def opens(key: bytes, sealed: str | None) -> bool:
     except WrongSecretKey:
         return False
     return True
+
+
+def present_key(settings: Settings) -> bytes | None:
+    """The key that a server with these settings uses; None where its start would make one."""
+    if settings.secret_key:
+        return settings.secret_key.encode()
+    path = key_file(settings.data_dir)
+    return read_key(path) if path.exists() else None
