@@ -21,7 +21,6 @@ from nod.config import Settings, load
 from nod.secrets import key_file
 from nod.store.database_copy import Compared, DifferentCopy, copy_database
 from nod.store.file_lock import lock_database
-from nod.store.sqlite_source import Table
 from nod.store.store import Store
 
 _SQLITE = "sqlite:///"
@@ -97,10 +96,9 @@ def _copied(path: Path, url: str) -> list[Compared]:
 
 
 @contextmanager
-def _progress(what: str, table: Table) -> Iterator[Callable[[int], None]]:
+def _progress(label: str, steps: int) -> Iterator[Callable[[int], None]]:
     """A bar on standard error; a line where nobody looks."""
-    label = f"{what} {table.name} ({table.rows} rows)"
-    with click.progressbar(length=table.rows, label=label, file=sys.stderr) as bar:
+    with click.progressbar(length=steps, label=label, file=sys.stderr) as bar:
         yield bar.update
 
 

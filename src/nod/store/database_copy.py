@@ -2,7 +2,7 @@
 
 One snapshot of the source becomes one transaction of the target, which is committed when all rows
 are read back and are the same: whatever happens before, the target is as empty as it was. Nothing
-is written to the source. What the search looks in is not copied; the target's triggers make it.
+is written to the source. What the search looks in is not copied but made anew.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,9 +22,9 @@ from nod.store.sqlite_source import Snapshot, Table, open_snapshot
 _BATCH_ROWS = 10_000
 _NUL = "\0"
 
-Progress = Callable[[str, Table], AbstractContextManager[Callable[[int], None]]]
-"""Gets what is done with a table ("Copying", "Checking"); then, again and again, with how many more
-of its rows."""
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Gets what is done now, for people, and how many steps it has; then, again and again, how many
+more of them are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ async def copy_database(source: Path, url: str, now: Instant, progress: Progress
         async with open_target(url, now) as target:
             await target.take(snapshot.tables)
             read = [await _copy(snapshot, target, table, progress) for table in snapshot.tables]
-            await target.analyze()
+            with progress("Indexing", 1) as advance:
+                await target.index()
+                advance(1)
             compared = [
                 await _compare(target, table, given, progress)
                 for table, given in zip(snapshot.tables, read, strict=True)
@@ -76,7 +78,10 @@ async def copy_database(source: Path, url: str, now: Instant, progress: Progress
 async def _copy(snapshot: Snapshot, target: Target, table: Table, progress: Progress) -> Digest:
     """Copy a table. What was read of it."""
     read = Digest()
-    with closing(snapshot.rows(table)) as rows, progress("Copying", table) as advance:
+    with (
+        closing(snapshot.rows(table)) as rows,
+        progress(_label("Copying", table), table.rows) as advance,
+    ):
         while read.rows < table.rows:
             before = read.rows
             try:
@@ -100,7 +105,7 @@ def _read(rows: Iterator[Row], read: Digest) -> Iterator[Row]:
 async def _compare(target: Target, table: Table, read: Digest, progress: Progress) -> Compared:
     found = Digest()
     told = 0
-    with progress("Checking", table) as advance:
+    with progress(_label("Checking", table), table.rows) as advance:
         async for row in target.rows(table, read.largest):
             found.add(row)
             if found.rows - told == _BATCH_ROWS:
@@ -108,6 +113,10 @@ async def _compare(target: Target, table: Table, read: Digest, progress: Progres
                 advance(_BATCH_ROWS)
         advance(found.rows - told)
     return Compared(table.name, table.rows, read.hash, found.rows, found.hash)
+
+
+def _label(what: str, table: Table) -> str:
+    return f"{what} {table.name} ({table.rows} rows)"
 
 
 def _which(snapshot: Snapshot, table: Table, place: int, refused: RefusedRow) -> str:
