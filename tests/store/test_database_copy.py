@@ -86,14 +86,16 @@ async def make_schema(target: str) -> None:
         await migrate_postgres(connection, load_migrations(here, "postgres"), 0)
 
 
-async def on_insert(target: str, table: str, body: str) -> None:
+async def on_insert(
+    target: str, table: str, body: str, kind: str = "TRIGGER {} BEFORE INSERT ON {}"
+) -> None:
     """Let the target do something else with a row than store it."""
     async with connected(target) as connection:
         await connection.execute(
             f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; END $$"
         )
         await connection.execute(
-            f"CREATE TRIGGER meddle BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION meddle()"
+            f"CREATE {kind.format('meddle', table)} FOR EACH ROW EXECUTE FUNCTION meddle()"
         )
 
 
@@ -289,6 +291,37 @@ async def test_a_value_of_another_type_is_named_with_its_row(source: Path, targe
 async def test_a_row_whose_other_is_missing_is_named(source: Path, target: str) -> None:
     change(source, "UPDATE tasks SET agent_id = 'agt_gone' WHERE id = 'tasks id 2'")
     with pytest.raises(Unavailable, match=r"a row of tasks .* Key \(agent_id\)=\(agt_gone\)"):
+        await copy(source, target)
+    assert await rows_left(target) == {}
+
+
+async def test_a_text_that_is_too_long_for_an_index_is_named(source: Path, target: str) -> None:
+    long = "".join(map(chr, range(0x4E00, 0x4E00 + 8000)))
+    change(source, "UPDATE allow_rules SET pattern = ? WHERE id = 'allow_rules id 4'", long)
+    with pytest.raises(Unavailable, match=r"a row of allow_rules \(id allow_rules id 4\) .* index"):
+        await copy(source, target)
+    assert await rows_left(target) == {}
+
+
+async def test_a_connection_that_is_lost_leaves_nothing(source: Path, target: str) -> None:
+    await make_schema(target)
+    await on_insert(target, "events", "PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new")
+    with pytest.raises(Unavailable, match="the copy has failed, and nothing of it is kept: "):
+        await copy(source, target)
+    assert await rows_left(target) == {}
+
+
+async def test_of_a_connection_that_is_lost_at_the_very_end_nothing_is_promised(
+    source: Path, target: str
+) -> None:
+    await make_schema(target)
+    await on_insert(
+        target,
+        "events",
+        "PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL",
+        "CONSTRAINT TRIGGER {} AFTER INSERT ON {} DEFERRABLE INITIALLY DEFERRED",
+    )
+    with pytest.raises(Unavailable, match="is there whole or not at all: copy once more"):
         await copy(source, target)
     assert await rows_left(target) == {}
 

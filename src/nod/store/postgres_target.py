@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
@@ -40,6 +40,16 @@ _COUNTING = """
 SELECT column_name FROM information_schema.columns
 WHERE table_schema = current_schema() AND table_name = $1 AND is_identity = 'YES'
 """
+_UNKNOWN = (
+    "the connection to the database was lost while it stored the copy, which is there whole or not"
+    " at all: copy once more, and you are told"
+)
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_REFUSALS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,  # too long for an index
+)
 # "COPY messages, line 3, column text", in the language of the server.
 _PLACE = re.compile(r"^COPY \w+, \D*(\d+)")
 
@@ -82,12 +92,12 @@ class Target:
             )
         except (TypeError, ValueError, OverflowError) as error:  # no value of the column's type
             raise RefusedRow(None, str(error)) from error
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        except _REFUSALS as error:
             place = _PLACE.match(getattr(error, "context", None) or "")
             detail = getattr(error, "detail", None)
             reason = f"{error.args[0]}; {detail}" if detail else str(error.args[0])
             raise RefusedRow(int(place[1]) - 1 if place else None, reason) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _FAILURES as error:
             raise _unavailable(error) from error
 
     async def rows(self, table: Table, largest: int) -> AsyncIterator[Row]:
@@ -133,10 +143,26 @@ async def open_target(url: str, now: Instant) -> AsyncIterator[Target]:
             await migrate(
                 connection, load_migrations(files("nod.store") / "migrations", "postgres"), now
             )
-            async with connection.transaction():
+            async with _transaction(connection):
                 yield Target(connection)
     finally:
         await connection.close(timeout=_CLOSE_S)
+
+
+@asynccontextmanager
+async def _transaction(connection: Any) -> AsyncIterator[None]:
+    whole = connection.transaction()
+    await whole.start()
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # a server that has lost us rolls back by itself
+            await whole.rollback()
+        raise
+    try:
+        await whole.commit()
+    except _FAILURES as error:
+        raise Unavailable(f"{_UNKNOWN} ({error})") from error
 
 
 async def _check(url: str) -> None:
@@ -163,7 +189,7 @@ async def _check(url: str) -> None:
 def _errors() -> Iterator[None]:
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except _FAILURES as error:
         raise _unavailable(error) from error
 
 
