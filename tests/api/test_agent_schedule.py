@@ -75,3 +75,11 @@ async def test_a_preview_that_cannot_be_made_says_why(
 async def test_a_page_of_100_fires_is_the_most(http: httpx.AsyncClient) -> None:
     found = await http.get(PREVIEW, params={"schedule": "* * * * *", "count": 100})
     assert len(found.json()["next"]) == 100
+
+
+async def test_a_preview_reads_words_too(http: httpx.AsyncClient) -> None:
+    query = {"schedule": "every weekday at 9", "from": "2026-03-27T00:00:00Z"}
+    assert (await http.get(PREVIEW, params=query)).json()["schedule"] == "0 9 * * 1-5"
+    query = {"schedule": "tomorrow at 9", "from": "2026-03-27T12:00:00Z"}
+    found = (await http.get(PREVIEW, params=query)).json()
+    assert (found["schedule"], found["next"]) == ("once", ["2026-03-28T09:00:00Z"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from nod.cli.apply import apply
 from nod.cli.output import as_json, moment, show_fields, show_json, show_table, words
 from nod.cli.reading import task_named, text_or_stdin
 from nod.client.client import Client
@@ -33,6 +34,9 @@ _NUMBERS = {
 @click.group()
 def tasks() -> None:
     """This agent's tasks."""
+
+
+tasks.add_command(apply)
 
 
 def _fields(command: Any) -> Any:

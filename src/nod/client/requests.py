@@ -146,11 +146,19 @@ def why(task_id: str, at: str) -> Request[Why]:
 
 
 def preview_schedule(
-    schedule: str, *, timezone: str | None = None, start: str | None = None, count: int = 5
+    schedule: str,
+    *,
+    timezone: str | None = None,
+    start: str | None = None,
+    count: int = 5,
+    run_at: str | None = None,
 ) -> Request[Preview]:
-    """A schedule in words and its next fires after `start` (RFC 3339; now if not given)."""
+    """A schedule in words and its next fires after `start` (RFC 3339; now if not given).
+
+    `schedule` may be words itself: "every weekday at 9". `run_at` belongs to `once`.
+    """
     path = "/api/agent/schedule/preview"
-    return _get(path, schedule=schedule, timezone=timezone, from_=start, count=count)
+    return _get(path, schedule=schedule, timezone=timezone, from_=start, count=count, run_at=run_at)
 
 
 # runs

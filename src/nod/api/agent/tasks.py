@@ -16,6 +16,7 @@ from nod.app import Nod
 from nod.domain.errors import InvalidInput
 from nod.domain.instant import parse_rfc3339, rfc3339
 from nod.domain.model import Agent, Run
+from nod.domain.phrases import read_when
 from nod.domain.schedule import preview
 from nod.domain.task_fields import TaskFields
 from nod.engine import attempts, settle
@@ -134,7 +135,7 @@ class AgentSchedule(Controller):
         count: FromQuery[int] = 5,
         run_at: FromQuery[str | None] = None,
     ) -> PreviewView:
-        """When a schedule fires next, in words and in times."""
+        """When a schedule, as cron or in words, fires next."""
         if not 1 <= count <= nod.limits.page_items:
             raise InvalidInput(f"count must be between 1 and {nod.limits.page_items}; got {count}")
         start = nod.clock.now() if from_ is None else parse_rfc3339(from_, "from")
@@ -142,4 +143,7 @@ class AgentSchedule(Controller):
         if zone is None:
             zone = await nod.store.read(lambda tx: tasks.zone_of(tx, agent))
         once = None if run_at is None else parse_rfc3339(run_at, "run_at")
+        if once is None and schedule != "once":
+            found = read_when(schedule, zone, start)
+            schedule, once = found.schedule, found.run_at
         return preview_view(preview(schedule, zone, start, count, once))
