@@ -287,7 +287,7 @@ def test_a_backup_of_a_newer_nod_is_refused(database: Path, tmp_path: Path) -> N
     good("backup", tmp_path / "b", data=database)
     newer = len(load_migrations(files("nod.store") / "migrations")) + 1
     with contextlib.closing(sqlite3.connect(tmp_path / "b")) as file, file:
-        file.execute("INSERT INTO schema_versions VALUES (?, 'later', 0)", (newer,))
+        file.execute("INSERT INTO schema_versions VALUES (?, 'later', 0, 0)", (newer,))
     said = refusal("restore", tmp_path / "b", data=database)
     assert said.startswith("this database was made by a newer Nod")
     assert count(database / "nod.db", "schema_versions") == newer - 1

@@ -9,10 +9,18 @@ from pathlib import Path
 import pytest
 
 from nod.domain.errors import Unavailable
-from nod.store.migrate import Migration, load_migrations, migrate, pending, split_statements
+from nod.store.migrate import (
+    Migration,
+    load_migrations,
+    migrate,
+    pending,
+    progress,
+    split_statements,
+)
 
 FIRST = Migration(1, "first", "CREATE TABLE notes (id TEXT PRIMARY KEY); -- the first\n")
 SECOND = Migration(2, "second", "ALTER TABLE notes ADD COLUMN text TEXT;")
+THIRD = Migration(3, "third", "CREATE TABLE tags (id TEXT);", additive=True)
 NOW = 1_700_000_000_000
 
 
@@ -29,11 +37,19 @@ def tables(connection: sqlite3.Connection) -> set[str]:
 
 def test_files_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for name in ("0002_more_words.sql", "0001_first.sql", "README.md", "0001_first.sql.orig"):
-        (tmp_path / name).write_text(f"SELECT '{name}'")
+        kind = "additive" if name == "0002_more_words.sql" else "breaking"
+        (tmp_path / name).write_text(f"-- {kind}\nSELECT '{name}'")
     assert load_migrations(tmp_path) == (
-        Migration(1, "first", "SELECT '0001_first.sql'"),
-        Migration(2, "more_words", "SELECT '0002_more_words.sql'"),
+        Migration(1, "first", "-- breaking\nSELECT '0001_first.sql'", additive=False),
+        Migration(2, "more_words", "-- additive\nSELECT '0002_more_words.sql'", additive=True),
     )
+
+
+@pytest.mark.parametrize("text", ["", "SELECT 1;", "-- Additive\n", "\n-- additive\n"])
+def test_a_file_that_does_not_begin_with_what_it_is_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "0001_first.sql").write_text(text)
+    with pytest.raises(ValueError, match=r"first line of 0001_first.sql must be one of -- additiv"):
+        load_migrations(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +57,7 @@ def test_files_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 )
 def test_a_gap_or_a_number_used_twice_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
     for name in names:
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("-- breaking\n")
     with pytest.raises(ValueError, match="without a gap"):
         load_migrations(tmp_path)
 
@@ -50,6 +66,7 @@ def test_a_new_database_gets_all_steps_and_remembers_them(connection: sqlite3.Co
     assert migrate(connection, (FIRST, SECOND), NOW) == [FIRST, SECOND]
     rows = connection.execute("SELECT version, name, applied_at FROM schema_versions").fetchall()
     assert rows == [(1, "first", NOW), (2, "second", NOW)]
+    assert progress(connection) == (2, 2)
     connection.execute("INSERT INTO notes (id, text) VALUES ('a', 'b')")
 
 
@@ -68,6 +85,16 @@ def test_a_newer_schema_is_refused_with_what_to_do(connection: sqlite3.Connectio
         "this database was made by a newer Nod (schema 2, this one knows 1);"
         " install that version or newer"
     )
+
+
+def test_a_newer_schema_is_used_as_it_is_where_all_that_is_new_is_additive(
+    connection: sqlite3.Connection,
+) -> None:
+    migrate(connection, (FIRST, SECOND, THIRD), NOW)
+    assert migrate(connection, (FIRST, SECOND), NOW) == []
+    assert progress(connection) == (3, 2)
+    with pytest.raises(Unavailable, match=r"schema 3, this one knows 1"):
+        migrate(connection, (FIRST,), NOW)  # the second is not
 
 
 def test_a_step_that_fails_leaves_the_schema_as_it_was(connection: sqlite3.Connection) -> None:

@@ -76,7 +76,7 @@ async def test_a_newer_schema_has_failed(tmp_path: Path) -> None:
             await migrate(
                 connection, load_migrations(files("nod.store") / "migrations", "postgres"), 0
             )
-            await connection.execute("INSERT INTO schema_versions VALUES (99, 'later', 0)")
+            await connection.execute("INSERT INTO schema_versions VALUES (99, 'later', 0, false)")
         way = await doctor_postgres.database(settings_of(url, tmp_path), SystemClock())
     assert states(way) == {"database": "failed"}
     assert "made by a newer Nod (schema 99" in way.found[0].seen

@@ -4,6 +4,10 @@ The files are `NNNN_words.sql`, from 0001 without a gap. What one database alone
 it in `NNNN_words.sqlite.sql` or `NNNN_words.postgres.sql` and is part of the same step. Which steps
 a database has had is written in its table `schema_versions`. One that fails leaves the schema as it
 was before it.
+
+A file's first line says what the step is to a program that does not know it yet: with an
+`-- additive` one it runs on as before, with a `-- breaking` one it must not. The database remembers
+that as well, so an older program knows of a newer schema whether it may use it.
 """
 
 import re
@@ -11,12 +15,19 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from typing import NamedTuple
 
 from nod.domain.errors import Unavailable
 from nod.domain.instant import Instant
 from nod.store.statements import Dialect
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+_KINDS = {"-- additive": True, "-- breaking": False}
+PROGRESS = """
+SELECT coalesce(max(version), 0), coalesce(max(version) FILTER (WHERE NOT additive), 0)
+FROM schema_versions
+"""
+"""How far a schema has come, as the fields of `Progress`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +37,20 @@ class Migration:
     version: int
     name: str
     sql: str
+    additive: bool = False
+
+
+class Progress(NamedTuple):
+    """How far a schema has come."""
+
+    version: int  # the newest step
+    breaking: int  # the newest step that must be known to whoever uses the database
 
 
 def load_migrations(directory: Traversable, dialect: Dialect = "sqlite") -> tuple[Migration, ...]:
     """Read the numbered files of `directory`, and the dialect's own beside them.
 
-    Raises ValueError for a gap or a double number.
+    Raises ValueError for a gap, a double number, or a first line that does not say what it is.
     """
     files = {file.name: file for file in directory.iterdir()}
 
@@ -41,7 +60,7 @@ def load_migrations(directory: Traversable, dialect: Dialect = "sqlite") -> tupl
         return "\n".join(part.read_text(encoding="utf-8") for part in parts if part is not None)
 
     found = (
-        Migration(int(match[1]), match[2], sql(match))
+        Migration(int(match[1]), match[2], sql(match), _is_additive(files[match[0]]))
         for match in map(_FILE.fullmatch, files)
         if match
     )
@@ -52,22 +71,29 @@ def load_migrations(directory: Traversable, dialect: Dialect = "sqlite") -> tupl
     return migrations
 
 
+def _is_additive(file: Traversable) -> bool:
+    first = file.read_text(encoding="utf-8").partition("\n")[0]
+    if first not in _KINDS:
+        raise ValueError(f"the first line of {file.name} must be one of {', '.join(_KINDS)}")
+    return _KINDS[first]
+
+
 def pending(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
-    """The migrations this database lacks.
+    """The migrations this database lacks; none where it is newer, and all that is new is additive.
 
-    Raises Unavailable if the database has some that this program does not know.
+    Raises Unavailable if this program does not know a breaking one.
     """
-    return lacking(_version(connection), migrations)
+    return lacking(progress(connection), migrations)
 
 
-def lacking(version: int, migrations: Sequence[Migration]) -> Sequence[Migration]:
-    """The migrations after `version`. Raises Unavailable for a version that is not known here."""
-    if version > len(migrations):
+def lacking(progress: Progress, migrations: Sequence[Migration]) -> Sequence[Migration]:
+    """The same for a database that has come so far."""
+    if progress.breaking > len(migrations):
         raise Unavailable(
-            f"this database was made by a newer Nod (schema {version}, this one knows"
+            f"this database was made by a newer Nod (schema {progress.version}, this one knows"
             f" {len(migrations)}); install that version or newer"
         )
-    return migrations[version:]
+    return migrations[progress.version :]
 
 
 def migrate(
@@ -75,7 +101,7 @@ def migrate(
 ) -> list[Migration]:
     """Apply what is lacking and return it. `connection` is in autocommit mode.
 
-    Raises Unavailable for a newer schema, sqlite3.Error for a migration that fails.
+    Raises Unavailable as `pending` does, sqlite3.Error for a migration that fails.
     """
     # The way to rebuild a table needs this off, and it cannot be switched inside a transaction:
     # https://www.sqlite.org/lang_altertable.html#otheralter
@@ -91,18 +117,22 @@ def migrate(
 
 def is_of(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> bool:
     """Whether the history of this schema begins with ours: it is no other program's."""
-    if _version(connection) == 0:
+    if not _has_history(connection):
         return False
     first = "SELECT name FROM schema_versions WHERE version = 1"
     return bool(connection.execute(first).fetchone() == (migrations[0].name,))
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def progress(connection: sqlite3.Connection) -> Progress:
+    """How far this database has come; (0, 0) if it has no schema."""
+    if not _has_history(connection):
+        return Progress(0, 0)
+    return Progress(*connection.execute(PROGRESS).fetchone())
+
+
+def _has_history(connection: sqlite3.Connection) -> bool:
     known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_versions'"
-    if connection.execute(known).fetchone() is None:
-        return 0
-    newest = connection.execute("SELECT max(version) FROM schema_versions").fetchone()[0]
-    return int(newest or 0)
+    return connection.execute(known).fetchone() is not None
 
 
 def _apply_next(
@@ -132,11 +162,12 @@ def _apply(connection: sqlite3.Connection, migration: Migration, now: Instant) -
         )
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_versions"
-        " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+        " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL,"
+        " additive INTEGER NOT NULL) STRICT"
     )
     connection.execute(
-        "INSERT INTO schema_versions (version, name, applied_at) VALUES (?, ?, ?)",
-        (migration.version, migration.name, now),
+        "INSERT INTO schema_versions (version, name, applied_at, additive) VALUES (?, ?, ?, ?)",
+        (migration.version, migration.name, now, migration.additive),
     )
 
 

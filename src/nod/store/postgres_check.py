@@ -7,7 +7,7 @@ import asyncpg
 
 from nod.domain.errors import Unavailable
 from nod.domain.instant import Instant
-from nod.store.migrate import lacking, load_migrations
+from nod.store.migrate import PROGRESS, Progress, lacking, load_migrations
 
 _TIMEOUT_S = 10.0
 _LOOK = """
@@ -19,7 +19,6 @@ SELECT current_setting('server_version'),
    WHERE datname = current_database() AND application_name = 'nod'),
   (SELECT count(*) FROM pg_tables WHERE schemaname = current_schema())
 """
-_SCHEMA = "SELECT coalesce(max(version), 0) FROM schema_versions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class ServerState:
 
 
 async def examine(url: str) -> ServerState:
-    """Ask the server. Raises Unavailable when it cannot be, or its schema is of a newer Nod."""
+    """Ask the server. Raises Unavailable when it cannot be, or its schema is of a Nod too new."""
     migrations = load_migrations(files("nod.store") / "migrations", "postgres")
     try:
         connection = await asyncpg.connect(
@@ -44,7 +43,9 @@ async def examine(url: str) -> ServerState:
         )
         try:
             server, now, read_only, has_schema, used, tables = await connection.fetchrow(_LOOK)
-            schema = await connection.fetchval(_SCHEMA) if has_schema else 0
+            schema = (
+                Progress(*await connection.fetchrow(PROGRESS)) if has_schema else Progress(0, 0)
+            )
         finally:
             await connection.close(timeout=_TIMEOUT_S)
     except (
@@ -56,4 +57,4 @@ async def examine(url: str) -> ServerState:
     ) as error:
         raise Unavailable(str(error) or type(error).__name__) from error
     missing = len(lacking(schema, migrations))
-    return ServerState(server, now, read_only, schema, missing, used, tables)
+    return ServerState(server, now, read_only, schema.version, missing, used, tables)

@@ -2,17 +2,27 @@
 
 The files are written for SQLite; what PostgreSQL calls otherwise is put right here. Texts are
 compared byte by byte, as SQLite does: ids and cursors depend on it, and no locale may change it.
+
+Other nodes serve while a step is taken. It waits for the tables it changes (a backup may be reading
+them) for a moment only, because everybody else queues up behind it, and then tries again.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import asyncpg
+
+from nod.domain.errors import Unavailable
 from nod.domain.instant import Instant
-from nod.store.migrate import Migration, lacking, split_statements
+from nod.store.migrate import PROGRESS, Migration, Progress, lacking, split_statements
 
 # Whoever holds this lock is the one process that changes the schema. The number means nothing.
 _LOCK = 6_450_171_207
+_QUEUE_UP = "SET LOCAL lock_timeout = '500ms'"
+_TRIES = 60
+_PAUSE_S = 0.5
 # In this order: what is counted by the database is an INTEGER as well.
 _WORDS: tuple[tuple[str, str], ...] = (
     (
@@ -27,7 +37,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
 _COMMENT = re.compile(r"--.*")
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_versions
-  (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
+  (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL,
+   additive BOOLEAN NOT NULL)
 """
 
 
@@ -49,29 +60,43 @@ async def migrate(
 ) -> list[Migration]:
     """Apply what is lacking and return it; of several processes one at a time.
 
-    `connection` is asyncpg's, outside a transaction. Raises Unavailable for a newer schema, what
-    asyncpg raises for a migration that fails.
+    `connection` is asyncpg's, outside a transaction. Raises Unavailable as `lacking` does or when
+    tables stay in use, what asyncpg raises for a migration that fails.
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
         await connection.execute(_VERSIONS)
-        version = await connection.fetchval("SELECT coalesce(max(version), 0) FROM schema_versions")
-        found = list(lacking(version, migrations))
+        found = list(lacking(Progress(*await connection.fetchrow(PROGRESS)), migrations))
         for migration in found:
-            await _apply(connection, migration, now)
+            await _apply_between_others(connection, migration, now)
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return found
 
 
+async def _apply_between_others(connection: Any, migration: Migration, now: Instant) -> None:
+    for _ in range(_TRIES):
+        try:
+            return await _apply(connection, migration, now)
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(_PAUSE_S)
+    raise Unavailable(
+        f"step {migration.version:04} of the schema waits for a table that somebody has in use"
+        " (a backup, an open session?): start Nod again when they are done"
+    )
+
+
 async def _apply(connection: Any, migration: Migration, now: Instant) -> None:
     async with connection.transaction():
+        await connection.execute(_QUEUE_UP)
         for statement in postgres_statements(migration.sql):
             await connection.execute(statement)
         await connection.execute(
-            "INSERT INTO schema_versions (version, name, applied_at) VALUES ($1, $2, $3)",
+            "INSERT INTO schema_versions (version, name, applied_at, additive)"
+            " VALUES ($1, $2, $3, $4)",
             migration.version,
             migration.name,
             now,
+            migration.additive,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nod.domain.errors import Unavailable
 from nod.store.file_lock import FileLock
-from nod.store.migrate import is_of, load_migrations, pending
+from nod.store.migrate import Progress, is_of, lacking, load_migrations, progress
 from nod.store.sqlite_connection import open_reader, translate
 
 _BUSY_TIMEOUT_S = 5.0
@@ -37,15 +37,17 @@ def in_use(path: Path) -> bool:
 
 
 def examine(path: Path) -> FileState:
-    """Read all of the file. Raises Unavailable when it cannot be opened, or is of a newer Nod."""
+    """Read all of the file. Raises Unavailable when it cannot be opened, or is of a Nod too new."""
     migrations = load_migrations(files("nod.store") / "migrations")
     try:
         with contextlib.closing(open_reader(path, _BUSY_TIMEOUT_S)) as reader:
             (found,) = reader.execute("PRAGMA quick_check(1)").fetchone()
-            lacking, ours = len(pending(reader, migrations)), is_of(reader, migrations)
+            ours = is_of(reader, migrations)
+            come = progress(reader) if ours else Progress(0, 0)
     except sqlite3.Error as error:
         raise Unavailable(str(translate(error))) from error
-    return FileState(len(migrations) - lacking, lacking, ours, None if found == "ok" else found)
+    missing = len(lacking(come, migrations))
+    return FileState(come.version, missing, ours, None if found == "ok" else found)
 
 
 def check_writable(path: Path) -> None:

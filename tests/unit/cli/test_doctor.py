@@ -144,7 +144,7 @@ async def test_another_programs_database_has_failed(settings: Settings, tmp_path
 
 
 async def test_a_newer_schema_has_failed_and_an_older_is_left_as_it_is(settings: Settings) -> None:
-    change(settings, "INSERT INTO schema_versions VALUES (99, 'later', 0)")
+    change(settings, "INSERT INTO schema_versions VALUES (99, 'later', 0, 0)")
     found, _ = looked(await doctor_here.database(settings))
     assert found[0].state == "failed"
     assert "made by a newer Nod (schema 99" in found[0].seen

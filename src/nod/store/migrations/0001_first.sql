@@ -1,3 +1,4 @@
+-- breaking
 -- The first schema. Instants are integers, milliseconds since 1970 UTC. Columns stand in the
 -- order of the fields in domain/model.py.
 

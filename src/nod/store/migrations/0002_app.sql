@@ -1,3 +1,4 @@
+-- breaking
 -- What the app needs: who is signed in, what was read, answers that can still be taken back,
 -- standing permissions, and notifications. New columns stand at the end, as in domain/model.py.
 

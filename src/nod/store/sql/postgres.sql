@@ -172,7 +172,8 @@ FOR NO KEY UPDATE OF e, r SKIP LOCKED
 -- The agents' rows come first, in one order everywhere. They say as well whether there is a webhook
 -- that works, as it is by then.
 WITH given AS MATERIALIZED (
-  SELECT * FROM unnest(
+  SELECT id, agent_id, run_id, type, body, state, created_at, not_before, expires_at, place
+  FROM unnest(
     CAST(:id AS TEXT[]), CAST(:agent_id AS TEXT[]), CAST(:run_id AS TEXT[]),
     CAST(:type AS TEXT[]), CAST(:body AS TEXT[]), CAST(:state AS TEXT[]),
     CAST(:created_at AS BIGINT[]), CAST(:not_before AS BIGINT[]), CAST(:expires_at AS BIGINT[])
@@ -265,7 +266,7 @@ LIMIT :limit
 SELECT {r.runs} FROM agents a
 JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL
 CROSS JOIN LATERAL (
-  SELECT * FROM runs n WHERE n.task_id = t.id
+  SELECT {n.runs} FROM runs n WHERE n.task_id = t.id
   ORDER BY n.scheduled_for DESC, n.id DESC LIMIT :each) AS r
 WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
 ORDER BY r.task_id, r.scheduled_for DESC, r.id DESC
@@ -274,17 +275,17 @@ ORDER BY r.task_id, r.scheduled_for DESC, r.id DESC
 SELECT {r.runs} FROM agents a
 JOIN tasks t ON t.agent_id = a.id
 CROSS JOIN LATERAL (
-  (SELECT * FROM runs n
+  (SELECT {n.runs} FROM runs n
     WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
       AND n.status = 'completed'
     ORDER BY n.scheduled_for, n.id LIMIT :each)
   UNION ALL
-  (SELECT * FROM runs n
+  (SELECT {n.runs} FROM runs n
     WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
       AND n.status IN ('failed', 'skipped', 'cancelled')
     ORDER BY n.scheduled_for LIMIT :each)
   UNION ALL
-  (SELECT * FROM runs n
+  (SELECT {n.runs} FROM runs n
     WHERE n.task_id = t.id AND n.scheduled_for >= :since AND n.scheduled_for < :until
       AND n.status IN ('pending', 'running', 'waiting')
     ORDER BY n.scheduled_for LIMIT :each)) AS r
@@ -316,7 +317,7 @@ WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
 SELECT r.task_id, r.finished_at - r.started_at FROM agents a
 JOIN tasks t ON t.agent_id = a.id AND t.deleted_at IS NULL AND t.next_fire_at IS NOT NULL
 CROSS JOIN LATERAL (
-  SELECT * FROM runs n
+  SELECT n.task_id, n.finished_at, n.started_at FROM runs n
   WHERE n.task_id = t.id AND n.status = 'completed' AND n.started_at IS NOT NULL
   ORDER BY n.scheduled_for DESC, n.id DESC LIMIT :each) AS r
 WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
