@@ -1,5 +1,4 @@
-"""The same statements on PostgreSQL: every one is valid, the schema is the same, and with many rows
-they find theirs by an index."""
+"""The same statements on PostgreSQL: every one is valid, and the schema is the same."""
 
 import re
 import sqlite3
@@ -13,18 +12,13 @@ from nod.store.migrate import load_migrations
 from nod.store.migrate import migrate as migrate_sqlite
 from nod.store.postgres_schema import migrate
 from nod.store.rows import fragments
-from nod.store.statements import Statement, load_statements
+from nod.store.statements import load_statements
 from support.postgres import connected, databases
 
 _STORE = files("nod.store")
 _PORTABLE = load_statements(_STORE / "sql", "sqlite", fragments())
 _STATEMENTS = load_statements(_STORE / "sql", "postgres", fragments())
-# A walk through what the query itself has just found is no walk through a table.
-_NODES = re.compile(r'"Node Type": "Seq Scan".*?"Relation Name": "(\w+)"', re.S)
-# These have few rows at any time: who there is, and what is on its way.
-_FEW = {"agents", "users", "notify_targets", "notice_sends", "server_keys", "setup_links"}
 _OF_SQLITE = {"data_version"}  # nodes on PostgreSQL tell each other
-_HISTORY = Path(__file__).with_name("history.sql")
 
 
 @asynccontextmanager
@@ -102,26 +96,3 @@ async def test_texts_are_compared_byte_by_byte_whatever_the_servers_locale() -> 
             " AND c.relname <> 'schema_versions'"
         )
     assert [tuple(row) for row in others] == []
-
-
-async def test_with_many_rows_no_statement_walks_a_table_but_the_hourly_ones() -> None:
-    async with schema() as connection:
-        await connection.execute(_HISTORY.read_text())
-        await connection.execute("SET plan_cache_mode = force_generic_plan")
-        walked: dict[str, set[str]] = {}
-        for name, statement in _STATEMENTS.items():
-            plan = await _plan(connection, statement)
-            tables = set(_NODES.findall(plan)) - _FEW
-            if tables and not name.startswith("sweep_"):
-                walked[name] = tables
-    assert walked == {}
-
-
-async def _plan(connection: Any, statement: Statement) -> str:
-    """How the statement is run whatever its values are."""
-    await connection.execute(f"PREPARE plan AS {statement.text}")
-    values = ", ".join("NULL" for _ in statement.parameters)
-    execute = f"EXECUTE plan ({values})" if values else "EXECUTE plan"
-    plan: str = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {execute}")
-    await connection.execute("DEALLOCATE plan")
-    return plan

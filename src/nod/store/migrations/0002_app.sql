@@ -190,3 +190,7 @@ CREATE INDEX events_waiting ON events (agent_id, seq) WHERE state IN ('held', 'p
 -- What the agent fetched by itself, or nobody did.
 CREATE INDEX events_ended ON events (agent_id, state, settled_at, id)
   WHERE channel = 'poll' OR state = 'dead';
+
+-- Questions of an agent, newest first; an id begins with the time it was made.
+DROP INDEX decisions_by_agent;
+CREATE INDEX decisions_by_agent ON decisions (agent_id, id);

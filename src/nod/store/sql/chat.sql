@@ -109,10 +109,14 @@ SELECT count(*), min(expires_at) FROM decisions
 WHERE agent_id = :agent_id AND status = 'pending'
 
 -- name: decisions_of_owner
--- Newest first; an id begins with the time it was made.
-SELECT {d.decisions} FROM decisions d JOIN agents a ON a.id = d.agent_id
-WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL AND d.id < :before
-  AND (CAST(:status AS TEXT) IS NULL OR d.status = :status)
+-- Newest first; an id begins with the time it was made. So many of each agent and then of all: what
+-- other people were asked is not walked.
+SELECT {d.decisions} FROM agents a JOIN decisions d ON d.id IN (
+  SELECT n.id FROM decisions n
+  WHERE n.agent_id = a.id AND n.id < :before
+    AND (CAST(:status AS TEXT) IS NULL OR n.status = :status)
+  ORDER BY n.id DESC LIMIT :limit)
+WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL
 ORDER BY d.id DESC
 LIMIT :limit
 

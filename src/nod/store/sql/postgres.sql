@@ -259,8 +259,8 @@ WHERE s.words @@ search_query(:agents, :words) AND s.seq < :before
 ORDER BY s.seq DESC
 LIMIT :limit
 
--- So many of each task. SQLite looks them up by `id IN (…)` anew for each task; PostgreSQL would
--- look at all runs.
+-- So many of each task or agent. SQLite looks them up by `id IN (…)` anew for each; PostgreSQL would
+-- look at all rows.
 
 -- name: newest_runs_of_user
 SELECT {r.runs} FROM agents a
@@ -270,6 +270,17 @@ CROSS JOIN LATERAL (
   ORDER BY n.scheduled_for DESC, n.id DESC LIMIT :each) AS r
 WHERE a.owner_id = :user_id AND a.deleted_at IS NULL
 ORDER BY r.task_id, r.scheduled_for DESC, r.id DESC
+
+-- name: decisions_of_owner
+SELECT {d.decisions} FROM agents a
+CROSS JOIN LATERAL (
+  SELECT {n.decisions} FROM decisions n
+  WHERE n.agent_id = a.id AND n.id < :before
+    AND (CAST(:status AS TEXT) IS NULL OR n.status = :status)
+  ORDER BY n.id DESC LIMIT :limit) AS d
+WHERE a.owner_id = :owner_id AND a.deleted_at IS NULL
+ORDER BY d.id DESC
+LIMIT :limit
 
 -- name: runs_between
 SELECT {r.runs} FROM agents a
