@@ -13,7 +13,7 @@ INSERT INTO conversations SELECT 'cnv_' || n, 'agt_' || n % 300 + 1, 't', 0, 0
 
 INSERT INTO tasks SELECT 'tsk_' || n, 'agt_' || n % times (300) + 1, 'n', '', 'p', '0 9 * * *',
   'schedule', 'UTC', NULL, NULL, NULL, 0, 'skip', 'latest', NULL, NULL, 600, 1, false, 5, true,
-  NULL, 'trg_' || n, 'none', NULL, 1000000 + n, 0, NULL, 0, 'user', n, 0, NULL, 'always' FROM
+  NULL, 'trg_' || n, 'none', NULL, 4900 + n, 0, NULL, 0, 'user', n, 0, NULL, 'always' FROM
   grown (60000) n;
 
 INSERT INTO runs SELECT 'run_' || n, 'tsk_' || n % 3000 + 1, 'agt_' || n % 300 + 1, CASE WHEN n %
