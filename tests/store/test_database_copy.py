@@ -221,7 +221,7 @@ async def test_a_target_of_another_program_is_left_as_it_is(source: Path, target
 async def test_a_target_of_a_newer_nod_is_refused(source: Path, target: str) -> None:
     await copy(source, target)
     async with connected(target) as connection:
-        await connection.execute("INSERT INTO schema_versions VALUES (99, 'later', 0)")
+        await connection.execute("INSERT INTO schema_versions VALUES (99, 'later', 0, FALSE)")
     with pytest.raises(Unavailable, match="made by a newer Nod"):
         await copy(source, target)
 
@@ -345,10 +345,12 @@ async def test_a_source_of_another_schema_is_refused(source: Path, target: str) 
     change(source, "DELETE FROM schema_versions WHERE version = ?", newest)
     with pytest.raises(Unavailable, match="lacks 1 steps of the schema; start `nod serve` on it"):
         await copy(source, target)
-    for version in (newest, newest + 1):
-        change(source, "INSERT INTO schema_versions VALUES (?, 'later', 0)", version)
-    with pytest.raises(Unavailable, match="made by a newer Nod"):
-        await copy(source, target)
+    change(source, "INSERT INTO schema_versions VALUES (?, 'app', 0, FALSE)", newest)
+    for additive in (True, False):
+        later = "INSERT OR REPLACE INTO schema_versions VALUES (?, 'later', 0, ?)"
+        change(source, later, newest + 1, additive)
+        with pytest.raises(Unavailable, match="made by a newer Nod"):
+            await copy(source, target)
     async with connected(target) as connection:
         assert await table_names(connection) == set()
 

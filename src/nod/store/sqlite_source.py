@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from nod.domain.errors import Unavailable
-from nod.store.migrate import is_of, load_migrations, pending
+from nod.store.migrate import is_of, load_migrations, pending, progress
 from nod.store.port import Row
 from nod.store.sqlite_backup import begin_snapshot, cause
 from nod.store.sqlite_connection import open_reader
@@ -112,6 +112,9 @@ def open_snapshot(path: Path) -> Iterator[Snapshot]:
                     f"{path} was made by an older Nod and lacks {lacking} steps of the schema;"
                     " start `nod serve` on it once, which brings it up to date, and stop it again"
                 )
+            if progress(reader).version > len(migrations):
+                # Additive steps this program can serve on, but what stands in them it would lose.
+                raise Unavailable(f"{path} was made by a newer Nod; copy it with that version")
             yield Snapshot(path, reader)
     except sqlite3.Error as error:
         raise Unavailable(f"cannot read {path}: {cause(error)}") from error
