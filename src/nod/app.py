@@ -11,6 +11,7 @@ from nod.actions.answers import held_answers
 from nod.actions.decisions import DUE_DECISIONS
 from nod.actions.heartbeats import Heartbeats
 from nod.bus.hints import Bus, Hints
+from nod.bus.line import LineBus, Lines
 from nod.bus.live import Live
 from nod.bus.local import Changes
 from nod.clock import Clock, SystemClock
@@ -18,12 +19,13 @@ from nod.config import Settings
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.sockets import Sockets
 from nod.delivery.webhook import WebhookSender
+from nod.domain.errors import Unavailable
 from nod.engine.aside import Aside
 from nod.engine.deliver import Deliverer
 from nod.engine.guard import Guard
 from nod.engine.hints import hints_of, timers_of
 from nod.engine.loops import Engine, Look
-from nod.engine.notifier import Notifier, make_vapid_key
+from nod.engine.notifier import Notifier, installation, make_vapid_key
 from nod.engine.outside import Outside
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.retries import DUE_RETRIES
@@ -67,13 +69,28 @@ def open_database(settings: Settings, *, exclusive: bool) -> Database:
     )
 
 
-def open_bus(settings: Settings) -> Bus | None:
-    """What carries hints between the nodes. A file has one server, and needs none."""
+async def open_bus(settings: Settings, store: Store) -> Bus | None:
+    """What carries hints between the nodes. A file has one server, and needs none.
+
+    Raises Unavailable where the driver of the bus is not installed.
+    """
+    if settings.bus_url is not None:
+        return LineBus(_nats_lines(settings.bus_url, await store.read(installation)))
     if not settings.is_postgres:
         return None
-    from nod.store.postgres_bus import PostgresBus
+    from nod.store.postgres_bus import PostgresLines
 
-    return PostgresBus(settings.database_url)
+    return LineBus(PostgresLines(settings.database_url))
+
+
+def _nats_lines(url: str, installation: str) -> Lines:
+    try:
+        from nod.bus.nats import NatsLines
+    except ImportError:
+        raise Unavailable(
+            "the bus needs the driver of NATS: pip install 'nod-tasks[server,nats]'"
+        ) from None
+    return NatsLines(url, f"nod.{installation}")
 
 
 class Nod:
@@ -86,7 +103,7 @@ class Nod:
         self.vault = Vault(load_secret_key(settings.secret_key, settings.data_dir))
         database = open_database(settings, exclusive=True)
         self.store = Store(database, self.clock, self.limits, self._committed)
-        self._bus = open_bus(settings)
+        self._bus: Bus | None = None
         self._others: dict[Stage, Look] = {}
         if isinstance(database, SqliteDatabase):
             outside = Outside(database, self.clock, self._changed_outside)
@@ -134,6 +151,7 @@ class Nod:
             self.store, self.sockets, webhooks, self.clock, self.limits, self._rush, aside
         )
         await self.store.write(lambda tx: make_vapid_key(tx, self.vault))
+        self._bus = await open_bus(self.settings, self.store)
         self._notifier = self._make_notifier(guard)
         self._engine = Engine(
             self.store,

@@ -34,6 +34,7 @@ class Settings:
     """What the operator decides. What is secret stays out of `repr`."""
 
     database_url: str = field(repr=False)  # that of a server may hold its password
+    bus_url: str | None = field(repr=False)  # None: the database carries what nodes tell each other
     host: str
     port: int  # 0: a free one
     public_url: str  # how people and agents reach this server, without a slash at its end
@@ -91,8 +92,9 @@ def load(
     data_dir = given.read("data_dir", _data_dir(environ, platform), _directory)
     host = given.read("host", "127.0.0.1", _text)
     port = given.read("port", 8000, _port)
-    return Settings(
+    settings = Settings(
         database_url=given.read("database_url", sqlite_url(data_dir / "nod.db"), _database_url),
+        bus_url=given.read("bus_url", None, _bus_url),
         host=host,
         port=port,
         public_url=given.read("public_url", local_url(host, port), _public_url),
@@ -103,6 +105,12 @@ def load(
         log_json=given.read("log_json", False, _yes_no),
         limits=limits(environ),
     )
+    if settings.bus_url is not None and not settings.is_postgres:
+        raise InvalidInput(
+            "NOD_BUS_URL is for several servers on one PostgreSQL; a SQLite file has one server,"
+            " which needs no bus. Leave it out, or set NOD_DATABASE_URL to postgresql://…"
+        )
+    return settings
 
 
 def limits(environ: Mapping[str, str]) -> Limits:
@@ -211,6 +219,22 @@ def _database_url(text: str, name: str) -> str:
     path = text.removeprefix(_SQLITE)
     if not path or path.startswith(":memory:") or path.endswith("/"):
         raise InvalidInput(f"{name} must name a file: what Nod accepts has to outlive it")
+    return text
+
+
+def _bus_url(text: str, name: str) -> str:
+    # Not repeated either: it may hold a password or a token.
+    for each in text.split(","):
+        try:
+            parts = urlsplit(each)
+            usable = parts.scheme in ("nats", "tls") and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise InvalidInput(
+                f"{name} must be the address of a NATS server, such as nats://nats.example.org:4222"
+                " or tls://…; several with commas"
+            )
     return text
 
 

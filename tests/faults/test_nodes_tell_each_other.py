@@ -1,18 +1,22 @@
 """Two nodes on one PostgreSQL: what one of them does is seen on the other at once."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from structlog.types import EventDict
 
 from nod.engine.outbox import make_event, put
 from nod.store.store import Tx
-from support.databases import execute, prepared, url_of
+from support.databases import execute, prepared
 from support.inprocess import InProcess, running, until
-from support.postgres import connected
+from support.nats import KINDS, bus, nats_server
 
+AWAY = "the bus is away; other nodes' changes are seen later"
+BACK = "the bus is back"
 # Far less than the minute after which a stage looks of its own accord.
 AT_ONCE_S = 5
 _LISTENERS = (
@@ -21,21 +25,30 @@ _LISTENERS = (
 )
 
 
-@pytest.fixture
-async def nodes(tmp_path: Path) -> AsyncIterator[tuple[InProcess, InProcess]]:
-    async with (
-        prepared(tmp_path, "postgres"),
-        running(tmp_path) as one,
-        running(tmp_path) as other,
-    ):
-        await until(lambda: _listening(tmp_path, 2))
-        yield one, other
+@pytest.fixture(params=KINDS)
+async def nodes(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[InProcess, InProcess]]:
+    async with prepared(tmp_path, "postgres"):
+        with bus(tmp_path, request.param):
+            async with running(tmp_path) as one, running(tmp_path) as other:
+                await hear_each_other(one, other)
+                yield one, other
 
 
-async def _listening(folder: Path, count: int) -> bool:
-    async with connected(url_of(folder)) as beside:
-        found: int = await beside.fetchval(f"SELECT count(*) {_LISTENERS}")
-    return found == count
+async def hear_each_other(one: InProcess, other: InProcess) -> None:
+    """Until each of them hears what the other tells."""
+    for teller, listener in ((one, other), (other, one)):
+        with listener.nod.changes.watch("hello") as heard:
+            while not heard.is_set():
+                await teller.nod.store.write(_greet)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await heard.wait()
+
+
+async def _greet(tx: Tx) -> None:
+    tx.effects.change("hello")
 
 
 async def say(node: InProcess, agent_id: str) -> str:
@@ -89,20 +102,42 @@ async def test_a_page_open_on_one_node_hears_what_the_other_changes(
 
 
 async def test_a_bus_that_was_away_says_so_once_and_what_was_missed_arrives(
-    nodes: tuple[InProcess, InProcess], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    one, other = nodes
-    ada = await one.add_agent()
-    async with one.peer(ada) as peer:
-        with capture_logs() as lines:
-            await execute(tmp_path, f"SELECT pg_terminate_backend(pid) {_LISTENERS}")
-            made = await say(other, ada.agent.id)
-            assert (await peer.receive())["event_id"] == made
-            await until(lambda: sum(line["event"] == "the bus is back" for line in lines) == 2)
-        said = [line["event"] for line in lines if "bus" in line["event"]]
-        assert sorted(said) == [
-            "the bus is away; other nodes' changes are seen later",
-            "the bus is away; other nodes' changes are seen later",
-            "the bus is back",
-            "the bus is back",
-        ]
+    async with (
+        prepared(tmp_path, "postgres"),
+        running(tmp_path) as one,
+        running(tmp_path) as other,
+    ):
+        await hear_each_other(one, other)
+        ada = await one.add_agent()
+        async with one.peer(ada) as peer:
+            with capture_logs() as lines:
+                await execute(tmp_path, f"SELECT pg_terminate_backend(pid) {_LISTENERS}")
+                made = await say(other, ada.agent.id)
+                assert (await peer.receive())["event_id"] == made
+                await until(lambda: said(lines) == [*[AWAY] * 2, *[BACK] * 2])
+
+
+async def test_without_nats_everything_arrives_and_the_log_says_so_once(tmp_path: Path) -> None:
+    async with prepared(tmp_path, "postgres"):
+        with nats_server() as server:
+            (tmp_path / "nats.url").write_text(server.url)
+            async with running(tmp_path) as one, running(tmp_path) as other:
+                await hear_each_other(one, other)
+                ada = await one.add_agent()
+                async with one.peer(ada) as peer:
+                    with capture_logs() as lines:
+                        server.stop()
+                        await until(lambda: said(lines) == [AWAY] * 2)
+                        for _ in range(2):
+                            made = await say(other, ada.agent.id)
+                            assert (await peer.receive())["event_id"] == made
+                        server.start()
+                        await until(lambda: said(lines) == [*[AWAY] * 2, *[BACK] * 2])
+                    await hear_each_other(one, other)
+
+
+def said(lines: list[EventDict]) -> list[str]:
+    """What the log says of the bus, of both nodes."""
+    return sorted(line["event"] for line in lines if "bus" in line["event"])

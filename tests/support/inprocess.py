@@ -28,6 +28,7 @@ from nod.engine.outbox import make_run_event, put
 from nod.server import Server, listen, make_server, port_of
 from nod.store.store import Tx
 from support.databases import url_of
+from support.nats import bus_of
 
 PATIENCE_S = 20.0
 LOOPBACK = AddressGuard([ip_network("127.0.0.0/8")])
@@ -205,6 +206,7 @@ async def running(
     environ = {
         "NOD_DATA_DIR": str(folder),
         "NOD_DATABASE_URL": url_of(folder),
+        "NOD_BUS_URL": bus_of(folder),
         "NOD_ALLOW_WEBHOOK_NETS": "127.0.0.0/8",
     }
     settings = replace(load(environ, {"port": 0}), limits=replace(Limits(), **limits))

@@ -76,6 +76,31 @@ def test_a_postgresql_server_is_named_without_its_password() -> None:
     assert "hunter2" not in repr(settings)
 
 
+POSTGRES = {**HOME, "NOD_DATABASE_URL": "postgresql://nod@db.example.org/nod"}
+
+
+@pytest.mark.parametrize(
+    "url", ["nats://nats.example.org", "tls://nod:hunter2@a.example:4222,tls://b.example:4222"]
+)
+def test_nodes_on_one_postgresql_may_have_a_bus_of_their_own(url: str) -> None:
+    settings = load({**POSTGRES, "NOD_BUS_URL": url}, {})
+    assert settings.bus_url == url
+    assert "hunter2" not in repr(settings)
+    assert load(POSTGRES, {}).bus_url is None
+
+
+def test_a_file_has_one_server_which_needs_no_bus() -> None:
+    with pytest.raises(InvalidInput, match="NOD_BUS_URL is for several servers on one PostgreSQL"):
+        load({**HOME, "NOD_BUS_URL": "nats://nats.example.org"}, {})
+
+
+@pytest.mark.parametrize("url", ["redis://a:hunter2@b", "nats://", "nats://a:hunter2@b:x", "nats"])
+def test_an_address_that_is_no_bus_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(InvalidInput, match="must be the address of a NATS server") as refused:
+        load({**POSTGRES, "NOD_BUS_URL": url}, {})
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_file_is_named_by_its_path() -> None:
     settings = load(HOME, {"data_dir": "/srv/nod"})
     assert not settings.is_postgres

@@ -24,6 +24,7 @@ _log = structlog.get_logger("nod")
 @click.option(
     "--database-url", help="sqlite:////path/to/nod.db or postgresql://…  [default: a file]"
 )
+@click.option("--bus-url", help="nats://… between several servers.  [default: PostgreSQL itself]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where Nod keeps its files.")
 @click.option("--public-url", help="How people and agents reach this server.")
 @click.option("--log-json", is_flag=True, default=None, help="Log JSON, a line each.")

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -56,6 +57,12 @@ async def make_vapid_key(tx: Tx, vault: Vault) -> None:
     """Make the server's key for push services, unless it has one."""
     if await tx.notify.server_key(KEY_NAME) is None:
         await tx.notify.add_server_key(KEY_NAME, vault.seal(new_key()), tx.now)
+
+
+async def installation(tx: Tx) -> str:
+    """What only processes on this database know, and all of them alike."""
+    key = await tx.notify.server_key(KEY_NAME)
+    return sha256((key or "").encode()).hexdigest()[:32]
 
 
 class Notifier:
