@@ -20,13 +20,16 @@ from nod.delivery.address_guard import AddressGuard
 from nod.delivery.sockets import Sockets
 from nod.delivery.webhook import WebhookSender
 from nod.domain.errors import Unavailable
+from nod.domain.instant import Instant
 from nod.engine.aside import Aside
 from nod.engine.deliver import Deliverer
 from nod.engine.guard import Guard
 from nod.engine.hints import hints_of, timers_of
 from nod.engine.loops import Engine, Look
+from nod.engine.node import Node
 from nod.engine.notifier import Notifier, installation, make_vapid_key
 from nod.engine.outside import Outside
+from nod.engine.presence import CONNECTED, LEFT, Presence
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.retries import DUE_RETRIES
 from nod.engine.rush import Rush
@@ -93,6 +96,10 @@ def _nats_lines(url: str, installation: str) -> Lines:
     return NatsLines(url, f"nod.{installation}")
 
 
+# What they do is in the database, where any of them may find it.
+_SHARED_STAGES: tuple[Stage, ...] = ("fire", "deliver", "rescue", "notify")
+
+
 class Nod:
     """The parts of one process. What the doors need is public."""
 
@@ -104,14 +111,13 @@ class Nod:
         database = open_database(settings, exclusive=True)
         self.store = Store(database, self.clock, self.limits, self._committed)
         self._bus: Bus | None = None
-        self._others: dict[Stage, Look] = {}
-        if isinstance(database, SqliteDatabase):
-            outside = Outside(database, self.clock, self._changed_outside)
-            self._others["outside"] = outside.look
+        self._outside = self._look_outside(database)
         self.pictures = Pictures(self.limits)
         self.changes = Changes()
         self.live = Live(self.clock.now())
         self.sockets = Sockets()
+        self._node = Node(shared=settings.is_postgres)
+        self._presence = Presence(self.store, self.sockets, self._node, self.clock)
         self.heartbeats = Heartbeats(self.store, self.clock, self.limits)
         self._rush = Rush()
         self.telemetry = Telemetry(settings.log_json, calm=self._rush.over)
@@ -146,10 +152,21 @@ class Nod:
         guard = AddressGuard(self.settings.allow_webhook_nets)
         self._sender = WebhookSender(guard, self.limits, self.clock)
         aside = Aside("event", self.clock, self.telemetry.record)
-        webhooks = Webhooks(self.store, self._sender, self.vault, self.clock, self.limits, aside)
-        self._deliverer = Deliverer(
-            self.store, self.sockets, webhooks, self.clock, self.limits, self._rush, aside
+        webhooks = Webhooks(
+            self.store, self._sender, self.vault, self.clock, self.limits, aside, self._node
         )
+        self._deliverer = Deliverer(
+            self.store,
+            self.sockets,
+            webhooks,
+            self.clock,
+            self.limits,
+            self._rush,
+            aside,
+            self._node,
+        )
+        if self._node.shared:
+            self._join_nodes(self._deliverer)
         await self.store.write(lambda tx: make_vapid_key(tx, self.vault))
         self._bus = await open_bus(self.settings, self.store)
         self._notifier = self._make_notifier(guard)
@@ -163,12 +180,35 @@ class Nod:
             {
                 "notify": self._notifier.look,
                 "guard": Guard(self.store, self.sockets, self.clock).look,
-                **self._others,
+                "outside": self._outside,
             },
         )
         self._engine.start()
         if self._bus is not None:
             self._bus.start(self._heard)
+
+    def _look_outside(self, database: Database) -> Look:
+        """How this process sees what others do of which it gets no hint."""
+        if isinstance(database, SqliteDatabase):
+            return Outside(database, self.clock, self._changed_outside).look
+        return self._look_at_nodes
+
+    async def _look_at_nodes(self) -> Instant:
+        next_at = await self._presence.look()
+        if self._engine is not None:
+            # Whoever has made something due may have ended before the hint of it went out.
+            self._engine.wake_at(dict.fromkeys(_SHARED_STAGES, self.clock.now()))
+        return next_at
+
+    def _join_nodes(self, deliverer: Deliverer) -> None:
+        deliverer.moved = self._presence.moved
+        self._presence.is_known = deliverer.is_known
+        self._presence.overlooked = deliverer.look_for
+        self._presence.look_again = self._look_outside_again
+
+    def _look_outside_again(self) -> None:
+        if self._engine is not None:
+            self._engine.wake_at({"outside": self.clock.now()})
 
     def _make_notifier(self, guard: AddressGuard) -> Notifier:
         return Notifier(
@@ -196,6 +236,8 @@ class Nod:
             await self._engine.stop()
         if self._deliverer is not None:
             await self._deliverer.close()
+        if self._node.shared and self._deliverer is not None:
+            await self._presence.close()
         if self._notifier is not None:
             await self._notifier.close()
         if self._sender is not None:
@@ -225,7 +267,7 @@ class Nod:
         self.changes.notify(effects.changed)
         self.telemetry.record(effects.facts)
         if self._bus is not None:
-            self._bus.tell(hints_of(effects))
+            self._bus.tell(hints_of(effects, delivers=not self.draining.is_set()))
 
     def _heard(self, hints: Hints) -> None:
         """Another process has committed something."""
@@ -235,10 +277,23 @@ class Nod:
         self.deliverer.look_for(hints.agents)
         if self._engine is not None:
             self._engine.wake_at(timers_of(hints))
-        self._happened(hints.happened())
+        told = list(hints.happened())
+        self._told_elsewhere(told)
+        self._happened(told)
         self.changes.notify(hints.changed)
         if hints.much:
             self._all_look_again()
+
+    def _told_elsewhere(self, facts: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """What another process has done to agents that may be connected here."""
+        for name, fields in facts:
+            agent_id = fields.get("agent_id", "")
+            if name in (CONNECTED, LEFT):
+                self._presence.heard(name, agent_id, fields["node_id"])
+            elif name == "delivered":
+                self.deliverer.ended_elsewhere(agent_id, event_id=fields["event_id"])
+            elif name == "taken_up":
+                self.deliverer.ended_elsewhere(agent_id, run_id=fields["run_id"])
 
     def _happened(self, facts: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """What happened, here or elsewhere, by name and fields."""

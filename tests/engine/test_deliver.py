@@ -19,6 +19,7 @@ from nod.engine.aside import Aside
 from nod.engine.attempts import Attempt, record_attempt, replay
 from nod.engine.deliver import Deliverer
 from nod.engine.fire import run_now
+from nod.engine.node import Node
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.store.effects import Effects, Outgoing
@@ -72,9 +73,9 @@ async def sent(socket: Socket) -> Push:
 async def delivery(world: World) -> AsyncIterator[Delivery]:
     sender = WebhookSender(AddressGuard(()), world.limits, world.clock)
     aside = Aside("event", world.clock, lambda _: None)
-    webhooks = Webhooks(world.store, sender, world.vault, world.clock, world.limits, aside)
+    webhooks = Webhooks(world.store, sender, world.vault, world.clock, world.limits, aside, Node())
     deliverer = Deliverer(
-        world.store, Sockets(), webhooks, world.clock, world.limits, Rush(), aside
+        world.store, Sockets(), webhooks, world.clock, world.limits, Rush(), aside, Node()
     )
     before = world.store.on_commit
 

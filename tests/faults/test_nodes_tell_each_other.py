@@ -1,7 +1,6 @@
 """Two nodes on one PostgreSQL: what one of them does is seen on the other at once."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from nod.engine.outbox import make_event, put
 from nod.store.store import Tx
 from support.databases import execute, prepared
 from support.inprocess import InProcess, running, until
-from support.nats import KINDS, bus, nats_server
+from support.nats import KINDS, nats_server
+from support.nodes import hear_each_other, two_nodes
 
 AWAY = "the bus is away; other nodes' changes are seen later"
 BACK = "the bus is back"
@@ -29,26 +29,8 @@ _LISTENERS = (
 async def nodes(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[tuple[InProcess, InProcess]]:
-    async with prepared(tmp_path, "postgres"):
-        with bus(tmp_path, request.param):
-            async with running(tmp_path) as one, running(tmp_path) as other:
-                await hear_each_other(one, other)
-                yield one, other
-
-
-async def hear_each_other(one: InProcess, other: InProcess) -> None:
-    """Until each of them hears what the other tells."""
-    for teller, listener in ((one, other), (other, one)):
-        with listener.nod.changes.watch("hello") as heard:
-            while not heard.is_set():
-                await teller.nod.store.write(_greet)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(0.05):
-                        await heard.wait()
-
-
-async def _greet(tx: Tx) -> None:
-    tx.effects.change("hello")
+    async with two_nodes(tmp_path, request.param) as both:
+        yield both
 
 
 async def say(node: InProcess, agent_id: str) -> str:

@@ -72,6 +72,9 @@ INSERT INTO login_failures SELECT 'e' || n, n, 'a' || n FROM grown (6000) n;
 INSERT INTO images (id, agent_id, media_type, data, created_at) SELECT 'img_' || n,
   'agt_' || n % 300 + 1, 'image/webp', '', n FROM grown (6000) n;
 
+INSERT INTO nodes SELECT 'node_' || n, 1000000 FROM generate_series(1, 3) n;
+INSERT INTO connections SELECT 'agt_' || n, 'node_' || n % 3 + 1 FROM generate_series(1, 300) n;
+
 -- With a list of words that is made quickly.
 ALTER TABLE run_outputs DISABLE TRIGGER search_output;
 INSERT INTO run_outputs SELECT 'run_' || n, 't', n FROM grown (20000) n;

@@ -34,7 +34,10 @@ CREATE FUNCTION grown (few bigint) RETURNS SETOF bigint LANGUAGE sql
   AS 'SELECT generate_series(1, few * {factor})';
 """
 # These have few rows at any time: who there is, and what is on its way.
-_FEW = {"agents", "users", "notify_targets", "notice_sends", "server_keys", "setup_links"}
+_FEW = {
+    *("agents", "users", "notify_targets", "notice_sends", "server_keys", "setup_links"),
+    *("nodes", "connections"),
+}
 # What runs once an hour, a little at a time.
 _HOURLY = "sweep_"
 # A look-up for each agent, when somebody asks for the metrics.

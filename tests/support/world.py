@@ -12,6 +12,7 @@ import msgspec
 from nod.actions import accounts, agents, tasks
 from nod.actions.agents import Credentials
 from nod.app import open_database
+from nod.clock import Clock
 from nod.config import load
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.limits import Limits
@@ -72,7 +73,7 @@ class World:
 
 
 def open_store(
-    folder: Path, clock: FakeClock, limits: Limits, on_commit: Callable[[Effects], None]
+    folder: Path, clock: Clock, limits: Limits, on_commit: Callable[[Effects], None]
 ) -> Store:
     """The database that `folder` stands for, not started yet."""
     settings = load({"NOD_DATABASE_URL": url_of(folder), "NOD_DATA_DIR": str(folder)}, {})

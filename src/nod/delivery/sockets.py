@@ -185,6 +185,8 @@ class Sockets:
 
     def __init__(self) -> None:
         self._open: dict[str, list[Socket]] = {}
+        self.elsewhere: dict[str, str] = {}
+        """Agents whose newest connection is to another node, and which one that is."""
 
     def __len__(self) -> int:
         return sum(len(sockets) for sockets in self._open.values())
@@ -193,15 +195,20 @@ class Sockets:
         return iter([socket for sockets in self._open.values() for socket in sockets])
 
     def newest(self, agent_id: str) -> Socket | None:
-        """The agent's connection that gets its events."""
+        """The agent's connection that gets its events, if that is one of ours."""
         sockets = self._open.get(agent_id)
-        return sockets[-1] if sockets else None
+        return sockets[-1] if sockets and agent_id not in self.elsewhere else None
+
+    def connected(self, agent_id: str) -> bool:
+        """Whether the agent has a connection, here or elsewhere."""
+        return agent_id in self._open or agent_id in self.elsewhere
 
     def of(self, agent_id: str) -> list[Socket]:
         """All connections of the agent, the newest last."""
         return list(self._open.get(agent_id, ()))
 
     def add(self, socket: Socket) -> None:
+        self.elsewhere.pop(socket.agent_id, None)
         self._open.setdefault(socket.agent_id, []).append(socket)
 
     def remove(self, socket: Socket) -> None:

@@ -6,7 +6,7 @@ in the outbox when a socket opens, a retry comes due, or the process starts agai
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ from nod.domain.limits import Limits
 from nod.domain.model import Channel, Event
 from nod.engine.aside import Aside
 from nod.engine.attempts import Pushed, record_pushes
+from nod.engine.node import Node, alive_after
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.store.effects import Outgoing
@@ -46,8 +47,12 @@ class Deliverer:
         limits: Limits,
         rush: Rush,
         aside: Aside,
+        node: Node,
     ) -> None:
         """`aside` is the one of `webhooks`: events that cannot be handled, by either channel."""
+        self._node = node
+        self.moved: Callable[[str], None] = lambda _agent_id: None
+        """Hears of each agent of which a connection has opened or closed."""
         self._store = store
         self._sockets = sockets
         self._webhooks = webhooks
@@ -92,12 +97,14 @@ class Deliverer:
         for older in self._sockets.of(socket.agent_id):
             older.take_all()
         self._sockets.add(socket)
+        self.moved(socket.agent_id)
         socket.on_silence = self._silent
         self._catch_up(socket)
 
     def closed(self, socket: Socket) -> None:
         """A connection is gone: what was on its way takes the next channel."""
         self._sockets.remove(socket)
+        self.moved(socket.agent_id)
         self._note(socket.take_all(), "the connection closed before it was acknowledged")
         self._look_for_socket(socket.agent_id)
         self._webhooks.wake(socket.agent_id)
@@ -112,13 +119,39 @@ class Deliverer:
         """The agent has named a run; returns the channel by which the run reached it."""
         for socket in self._sockets.of(agent_id):
             self._delivered(socket, socket.names(run_id))
-        return "websocket" if run_id in self._reached else "poll"
+        return "websocket" if run_id in self._reached else self.channel_elsewhere(agent_id)
+
+    def channel_elsewhere(self, agent_id: str) -> Channel:
+        """How an agent has got what this node has not sent: by its connection to another one, or
+        it has asked for it."""
+        return "websocket" if agent_id in self._sockets.elsewhere else "poll"
+
+    def ended_elsewhere(self, agent_id: str, *, event_id: str = "", run_id: str = "") -> None:
+        """The agent has told another node that it has an event, or the run that one brings."""
+        for socket in self._sockets.of(agent_id):
+            pushes = [*socket.acknowledge(event_id), *socket.names(run_id)]
+            for push in pushes:
+                socket.note_settled(push.event.id)
+            if pushes and socket.behind:
+                self._catch_up(socket)
+
+    def is_known(self, agent_id: str, event_id: str) -> bool:
+        """Whether an event that waits for the agent is under way, or will be without more ado."""
+        socket = self._sockets.newest(agent_id)
+        return (
+            socket is None
+            or socket.behind
+            or socket.syncing
+            or event_id in socket.silent
+            or self._is_under_way(socket, event_id)
+        )
 
     async def look(self) -> Instant | None:
         """Start what has come due in the outbox; return when to look again."""
 
         async def due(tx: Tx) -> tuple[set[str], Instant | None]:
-            agents = set(await tx.events.agents_to_attempt(tx.now))
+            alive = alive_after(tx.now)
+            agents = set(await tx.events.agents_to_attempt(tx.now, self._node.id, alive))
             return agents, await tx.events.next_attempt_at(tx.now)
 
         agents, next_at = await self._store.read(due)

@@ -8,13 +8,19 @@ from nod.store.effects import Effects, Stage
 
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 # A retry is the process's that made the attempt before it; others look for it in their own time.
-_OWN: tuple[Stage, ...] = ("deliver",)
+_OWN: Stage = "deliver"
 
 
-def hints_of(effects: Effects) -> Hints:
-    """What others need to know of a commit of this process."""
+def hints_of(effects: Effects, *, delivers: bool) -> Hints:
+    """What others need to know of a commit of this process. One that `delivers` not, or not for
+    long, leaves to them what it would do itself."""
+    timers: dict[str, Instant] = {
+        stage: at for stage, at in effects.timers.items() if stage != _OWN or not delivers
+    }
+    if effects.outbox and not delivers:
+        timers[_OWN] = 0
     hints = Hints(
-        timers={stage: at for stage, at in effects.timers.items() if stage not in _OWN},
+        timers=timers,
         agents={outgoing.event.agent_id for outgoing in effects.outbox},
         changed=set(effects.changed),
     )

@@ -23,6 +23,7 @@ from nod.domain.limits import Limits
 from nod.domain.model import Agent, Event, new_id
 from nod.engine.aside import Aside
 from nod.engine.attempts import Attempt, record_attempt
+from nod.engine.node import Node, alive_after
 from nod.secrets import Vault
 from nod.store.effects import Outgoing
 from nod.store.port import UniqueViolation
@@ -87,7 +88,10 @@ class Webhooks:
         clock: Clock,
         limits: Limits,
         aside: Aside,
+        node: Node,
     ) -> None:
+        self._node = node
+        self._leases: dict[str, Instant] = {}  # of events in hand, on a database with other nodes
         self._store = store
         self._sender = sender
         self._vault = vault
@@ -120,6 +124,8 @@ class Webhooks:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._leases:
+            await self._give_back()
 
     async def _run(self, agent_id: str, pump: _Pump) -> None:
         try:
@@ -150,6 +156,7 @@ class Webhooks:
 
     def _ended(self, event: Event, attempt: asyncio.Task[bool]) -> None:
         """An attempt is over. One that could not be made or written down holds up no other."""
+        self._leases.pop(event.id, None)
         error = attempt.exception()
         if error is not None:
             self._aside.put(event.id, error)
@@ -164,7 +171,10 @@ class Webhooks:
             if agent is None or agent.webhook_url is None or agent.webhook_disabled is not None:
                 return []
             limit = self._limits.webhook_parallel + len(pump.sending) + len(aside)
-            return [(agent, each) for each in await tx.events.due_attempts(agent_id, tx.now, limit)]
+            due = await tx.events.due_attempts(
+                agent_id, tx.now, self._node.id, alive_after(tx.now), limit
+            )
+            return [(agent, each) for each in due]
 
         due = await self._store.read(look)
         fresh = [
@@ -174,7 +184,36 @@ class Webhooks:
             and not pump.holds(each[1].event)
             and self.may_send(each[1].event)
         ]
-        return fresh[: self._limits.webhook_parallel - len(pump.sending)]
+        room = fresh[: self._limits.webhook_parallel - len(pump.sending)]
+        return await self._taken_in_hand(room) if self._node.shared and room else room
+
+    async def _taken_in_hand(
+        self, due: list[tuple[Agent, Outgoing]]
+    ) -> list[tuple[Agent, Outgoing]]:
+        """Those of them that no other node is sending. They are ours for longer than it takes."""
+
+        async def lease(tx: Tx) -> tuple[list[tuple[Agent, Outgoing]], Instant]:
+            until = tx.now + 2 * self._limits.webhook_timeout_s * SECOND
+            return [
+                each for each in due if await tx.events.lease(each[1].event.id, tx.now, until)
+            ], until
+
+        ours, until = await self._store.write(lease)
+        self._leases.update((each.event.id, until) for _, each in ours)
+        return ours
+
+    async def _give_back(self) -> None:
+        """What was given up, another node may send at once."""
+
+        async def give_back(tx: Tx) -> None:
+            for event_id, until in sorted(self._leases.items()):
+                await tx.events.give_back(event_id, until, tx.now)
+            tx.effects.timer("deliver", tx.now)
+
+        try:
+            await self._store.write(give_back)
+        except NodError as error:
+            _log.warning("what was given up is sent later", reason=error.detail)
 
     async def _attempt(self, agent: Agent, outgoing: Outgoing) -> bool:
         """Try once, and write down what came of it; True when the agent has the event."""

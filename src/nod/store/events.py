@@ -87,14 +87,35 @@ class Events:
             )
         )
 
-    async def agents_to_attempt(self, now: Instant) -> list[str]:
-        """Agents whose webhook is to be tried now."""
-        return [each[0] for each in await self._db.all("agents_to_attempt", now=now)]
+    async def agents_to_attempt(self, now: Instant, node_id: str, alive: Instant) -> list[str]:
+        """Agents whose webhook is to be tried now, by this node: those that are connected to no
+        other node that was seen after `alive`."""
+        found = await self._db.all("agents_to_attempt", now=now, node_id=node_id, alive=alive)
+        return [each[0] for each in found]
 
-    async def due_attempts(self, agent_id: str, now: Instant, limit: int) -> list[Outgoing]:
+    async def due_attempts(
+        self, agent_id: str, now: Instant, node_id: str, alive: Instant, limit: int
+    ) -> list[Outgoing]:
+        """What is to be tried now, unless the agent is connected to another node."""
         return _outgoing(
-            await self._db.all("due_attempts", agent_id=agent_id, now=now, limit=limit)
+            await self._db.all(
+                "due_attempts",
+                agent_id=agent_id,
+                now=now,
+                node_id=node_id,
+                alive=alive,
+                limit=limit,
+            )
         )
+
+    async def lease(self, event_id: str, now: Instant, until: Instant) -> bool:
+        """Take an event that is to be tried now in hand; False: another node was faster."""
+        changed = await self._db.run("lease_event", event_id=event_id, now=now, until=until)
+        return changed == 1
+
+    async def give_back(self, event_id: str, until: Instant, now: Instant) -> None:
+        """What was taken in hand until then is to be tried again now."""
+        await self._db.run("give_event_back", event_id=event_id, until=until, now=now)
 
     async def next_attempt_at(self, now: Instant) -> Instant | None:
         """When, after `now`, the next webhook attempt is."""

@@ -14,6 +14,7 @@ from nod.domain.limits import Limits
 from nod.store.chat import Chat
 from nod.store.effects import Effects
 from nod.store.events import Events
+from nod.store.nodes import Nodes
 from nod.store.notify import Notify
 from nod.store.people import People
 from nod.store.port import Connection, Database
@@ -34,6 +35,7 @@ class Tx:
         "effects",
         "events",
         "limits",
+        "nodes",
         "notify",
         "now",
         "people",
@@ -53,6 +55,7 @@ class Tx:
         self.runs = Runs(connection)
         self.events = Events(connection)
         self.chat = Chat(connection)
+        self.nodes = Nodes(connection)
         self.notify = Notify(connection)
         self.rules = Rules(connection)
         self.search = Search(connection)

@@ -17,7 +17,9 @@ _REASON_CHARS = 300
 
 # Signs of life, each second from each agent, are no news; what is set aside has a line of its own,
 # with where it failed.
-QUIET = frozenset({"thinking", "thinking_over", "context_added", "set_aside", "read"})
+QUIET = frozenset(
+    {"thinking", "thinking_over", "context_added", "set_aside", "read", "at_node", "left_node"}
+)
 _WARNINGS = frozenset(
     {
         "delivery_failed",

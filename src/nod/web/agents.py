@@ -71,7 +71,7 @@ async def connection(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) -
 
 def _has_come(viewer: Viewer, agent: Agent) -> bool:
     """By an open socket; one that polls or has a webhook, by a call that it has made."""
-    return viewer.nod.sockets.newest(agent.id) is not None or agent.last_seen_at is not None
+    return viewer.nod.sockets.connected(agent.id) or agent.last_seen_at is not None
 
 
 @post("/agents/{agent_id:str}/webhook", status_code=200)

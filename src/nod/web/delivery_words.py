@@ -50,7 +50,7 @@ def outcome_look(attempt: Delivery) -> Look:
 
 def next_look(viewer: Viewer, event: Event) -> Look:
     """What happens next to the event."""
-    connected = viewer.nod.sockets.newest(event.agent_id) is not None
+    connected = viewer.nod.sockets.connected(event.agent_id)
     found = next_of(event, viewer.now, connected=connected)
     return Look(*_NEXT[found.kind], found.at)
 

@@ -89,7 +89,7 @@ def _away(viewer: Viewer, found: TaskBoard) -> Iterator[Away]:
 def _is_reached(viewer: Viewer, agent: Agent) -> bool:
     """Whether what comes due goes out now: to a connection or to its webhook."""
     webhook = agent.webhook_url is not None and agent.webhook_disabled is None
-    return webhook or viewer.nod.sockets.newest(agent.id) is not None
+    return webhook or viewer.nod.sockets.connected(agent.id)
 
 
 @get("/tasks/{task_id:str}")
@@ -115,7 +115,7 @@ async def one(
         **values,
         before=before,
         trouble=said(trouble, LABELS) if trouble else "",
-        is_connected=viewer.nod.sockets.newest(agent.id) is not None,
+        is_connected=viewer.nod.sockets.connected(agent.id),
         waits="" if _is_reached(viewer, agent) else _waits(agent),
         choices=choices_said(as_typed(task), viewer.nod.limits, called=is_event),
         reason_chars=viewer.nod.limits.description_chars,

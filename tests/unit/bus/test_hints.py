@@ -6,7 +6,8 @@ import pytest
 
 from nod.bus.hints import Hints, pieces, read_piece
 from nod.engine.hints import hints_of, timers_of
-from nod.store.effects import Effects
+from nod.engine.outbox import make_event
+from nod.store.effects import Effects, Outgoing
 
 
 def heard(hints: Hints, most_bytes: int = 7_900) -> Hints:
@@ -72,10 +73,19 @@ def test_of_a_commit_others_hear_what_they_have_to_look_at() -> None:
     effects.timer("deliver", 18)  # who has tried to deliver tries again itself
     effects.change("run_1")
     effects.fact("fired", run_id="run_1", seconds=3)
-    hints = heard(hints_of(effects))
+    hints = heard(hints_of(effects, delivers=True))
     assert timers_of(hints) == {"fire": 17}
     assert hints.changed == {"run_1"}
     assert list(hints.happened()) == [("fired", {"run_id": "run_1"})]
+
+
+def test_what_a_process_does_not_deliver_itself_it_leaves_to_the_others() -> None:
+    effects = Effects(outbox=[Outgoing(make_event(1, "agt_1", "user_message", {}))])
+    hints = heard(hints_of(effects, delivers=False))
+    assert timers_of(hints) == {"deliver": 0}
+    assert hints.agents == {"agt_1"}
+    retried = Effects(timers={"deliver": 18})
+    assert timers_of(heard(hints_of(retried, delivers=False))) == {"deliver": 18}
 
 
 def test_a_stage_of_a_newer_process_is_none_of_ours() -> None:

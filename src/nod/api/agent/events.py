@@ -74,7 +74,8 @@ class AgentEvents(Controller):
         """The agent has the event."""
         for socket in nod.sockets.of(agent.id):
             nod.deliverer.acknowledged(socket, event_id)
-        event = await nod.store.write(lambda tx: attempts.acknowledge(tx, agent, event_id))
+        via = nod.deliverer.channel_elsewhere(agent.id)
+        event = await nod.store.write(lambda tx: attempts.acknowledge(tx, agent, event_id, via))
         return {"status": "ok", "event_id": event.id, "state": event.state}
 
 

@@ -206,13 +206,13 @@ def _guard(nod: Nod) -> AddressGuard:
 
 
 def _view(nod: Nod, agent: Agent) -> AgentView:
-    connected = bool(nod.sockets.of(agent.id))
+    connected = nod.sockets.connected(agent.id)
     return AgentView(**agent_fields(agent, nod.clock.now(), connected=connected))
 
 
 def _new_view(nod: Nod, made: Credentials) -> NewAgentView:
     agent = made.agent
-    connected = bool(nod.sockets.of(agent.id))
+    connected = nod.sockets.connected(agent.id)
     return NewAgentView(
         agent_id=agent.id,
         secret=made.secret,

@@ -69,7 +69,7 @@ class ReplayView(msgspec.Struct):
 
 
 def _event_fields(nod: Nod, event: Event, about: About) -> dict[str, Any]:
-    connected = nod.sockets.newest(event.agent_id) is not None
+    connected = nod.sockets.connected(event.agent_id)
     following = next_of(event, nod.clock.now(), connected=connected)
     same = ("id", "agent_id", "run_id", "type", "state", "attempts", "error")
     return {

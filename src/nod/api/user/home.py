@@ -62,7 +62,7 @@ class Home(Controller):
 
 
 async def _view(tx: Tx, nod: Nod, each: Overview) -> OverviewView:
-    connected = bool(nod.sockets.of(each.agent.id))
+    connected = nod.sockets.connected(each.agent.id)
     last = None
     if each.last is not None:
         last = message_view(each.last, await pictures_of(tx, each.last))

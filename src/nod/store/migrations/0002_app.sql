@@ -194,3 +194,16 @@ CREATE INDEX events_ended ON events (agent_id, state, settled_at, id)
 -- Questions of an agent, newest first; an id begins with the time it was made.
 DROP INDEX decisions_by_agent;
 CREATE INDEX decisions_by_agent ON decisions (agent_id, id);
+-- Servers that share this database, and to which of them an agent is connected. A server that has
+-- not been seen for some seconds is none any more.
+CREATE TABLE nodes (
+  id TEXT PRIMARY KEY,
+  seen_at INTEGER NOT NULL
+);
+CREATE TABLE connections (
+  agent_id TEXT PRIMARY KEY,
+  node_id TEXT NOT NULL
+);
+CREATE INDEX connections_of_node ON connections (node_id);
+-- Until then one of them has the event in hand, on its way to the webhook.
+ALTER TABLE events ADD COLUMN leased_until INTEGER;
