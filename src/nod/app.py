@@ -116,12 +116,13 @@ class Nod:
         self.changes = Changes()
         self.live = Live(self.clock.now())
         self.sockets = Sockets()
-        self._node = Node(shared=settings.is_postgres)
+        self._node = Node(settings.is_postgres, settings.role)
         self._presence = Presence(self.store, self.sockets, self._node, self.clock)
         self.heartbeats = Heartbeats(self.store, self.clock, self.limits)
         self._rush = Rush()
         self.telemetry = Telemetry(settings.log_json, calm=self._rush.over)
         self.telemetry.watch_sockets(lambda: len(self.sockets))
+        self.leaving = False  # it is ready for nothing new, and goes on with what there is
         self.draining = asyncio.Event()
         self._sender: WebhookSender | None = None
         self._deliverer: Deliverer | None = None
@@ -182,6 +183,7 @@ class Nod:
                 "guard": Guard(self.store, self.sockets, self.clock).look,
                 "outside": self._outside,
             },
+            self._node,
         )
         self._engine.start()
         if self._bus is not None:
@@ -223,8 +225,15 @@ class Nod:
             self.telemetry.record,
         )
 
+    def leave(self) -> int:
+        """The process is told to end: it says so to whoever asks whether it is ready. Returns for
+        how many seconds it goes on, where others can take over from it meanwhile."""
+        self.leaving = True
+        return self.limits.drain_s if self._presence.has_company else 0
+
     def drain(self) -> None:
         """The process is about to end: nobody is kept waiting, nobody new is let in."""
+        self.leaving = True
         self.draining.set()
         self.changes.release()
         self.live.close()
@@ -267,7 +276,7 @@ class Nod:
         self.changes.notify(effects.changed)
         self.telemetry.record(effects.facts)
         if self._bus is not None:
-            self._bus.tell(hints_of(effects, delivers=not self.draining.is_set()))
+            self._bus.tell(hints_of(effects, delivers=self._node.is_engine and not self.leaving))
 
     def _heard(self, hints: Hints) -> None:
         """Another process has committed something."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from nod.domain.errors import InvalidInput
@@ -18,6 +18,7 @@ from nod.domain.limits import Limits
 
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
+Role = Literal["all", "api", "engine"]
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
@@ -35,6 +36,7 @@ class Settings:
 
     database_url: str = field(repr=False)  # that of a server may hold its password
     bus_url: str | None = field(repr=False)  # None: the database carries what nodes tell each other
+    role: Role  # what this server does of what several on one database do together
     host: str
     port: int  # 0: a free one
     public_url: str  # how people and agents reach this server, without a slash at its end
@@ -95,6 +97,7 @@ def load(
     settings = Settings(
         database_url=given.read("database_url", sqlite_url(data_dir / "nod.db"), _database_url),
         bus_url=given.read("bus_url", None, _bus_url),
+        role=given.read("role", "all", _role),
         host=host,
         port=port,
         public_url=given.read("public_url", local_url(host, port), _public_url),
@@ -105,12 +108,19 @@ def load(
         log_json=given.read("log_json", False, _yes_no),
         limits=limits(environ),
     )
-    if settings.bus_url is not None and not settings.is_postgres:
-        raise InvalidInput(
-            "NOD_BUS_URL is for several servers on one PostgreSQL; a SQLite file has one server,"
-            " which needs no bus. Leave it out, or set NOD_DATABASE_URL to postgresql://…"
-        )
+    if not settings.is_postgres:
+        _refuse_several(settings)
     return settings
+
+
+def _refuse_several(settings: Settings) -> None:
+    for name, given in (("BUS_URL", settings.bus_url), ("ROLE", settings.role != "all")):
+        if given:
+            raise InvalidInput(
+                f"NOD_{name} is for several servers on one PostgreSQL; a SQLite file has one"
+                " server, which does everything and needs no bus. Leave it out, or set"
+                " NOD_DATABASE_URL to postgresql://…"
+            )
 
 
 def limits(environ: Mapping[str, str]) -> Limits:
@@ -236,6 +246,12 @@ def _bus_url(text: str, name: str) -> str:
                 " or tls://…; several with commas"
             )
     return text
+
+
+def _role(text: str, name: str) -> Role:
+    if text not in get_args(Role):
+        raise InvalidInput(f"{name} must be one of {', '.join(get_args(Role))}; got {text[:64]!r}")
+    return cast("Role", text)
 
 
 def _public_url(text: str, name: str) -> str:

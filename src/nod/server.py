@@ -17,6 +17,7 @@ from websockets.frames import Frame
 
 from nod.api import agent, docs, feed, health, hooks, user
 from nod.api.auth import SCOPE_KEY, provide_nod
+from nod.api.probes import OnlyProbes
 from nod.api.problems import handlers
 from nod.api.socket import PATH, STATE_KEY, AgentSockets, Message, Receive, Send
 from nod.app import Nod
@@ -113,6 +114,7 @@ class Server(uvicorn.Server):
     def __init__(self, nod: Nod, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._nod = nod
+        self._is_told = False
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -129,8 +131,16 @@ class Server(uvicorn.Server):
                 signal.signal(each, handler)
 
     def stop(self) -> None:
-        """Begin to stop; a second time, stop without waiting for anybody."""
-        self.force_exit = self.should_exit
+        """Begin to stop, once others have had time to notice; a second time, stop without waiting
+        for anybody."""
+        self.force_exit, self._is_told = self._is_told, True
+        goes_on_s = self._nod.leave()
+        if goes_on_s and not self.force_exit:
+            asyncio.get_running_loop().call_later(goes_on_s, self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
         self.should_exit = True
         self._nod.drain()
 
@@ -139,8 +149,9 @@ def make_server(nod: Nod) -> Server:
     """A server for `nod` that is not listening yet."""
     settings = nod.settings
     ping_s = nod.limits.socket_keep_alive_s * _PART_OF_ROUND
+    doors = Doors(nod)
     config = uvicorn.Config(
-        Doors(nod),
+        OnlyProbes(doors) if settings.role == "engine" else doors,
         host=settings.host,
         port=settings.port,
         loop="asyncio" if sys.platform == "win32" else "uvloop",

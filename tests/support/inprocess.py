@@ -18,7 +18,7 @@ from nod.actions import accounts, agents, tasks
 from nod.actions.agents import Credentials
 from nod.app import Nod
 from nod.clock import Clock
-from nod.config import load
+from nod.config import Role, load
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.limits import Limits
 from nod.domain.model import Delivery, Event, Run, Task
@@ -200,16 +200,17 @@ class InProcess:
 
 @asynccontextmanager
 async def running(
-    folder: Path, clock: Clock | None = None, **limits: int
+    folder: Path, clock: Clock | None = None, role: Role = "all", /, **limits: int
 ) -> AsyncIterator[InProcess]:
     """A Nod on the data in `folder`, with some limits made small; stopped at the end."""
     environ = {
         "NOD_DATA_DIR": str(folder),
         "NOD_DATABASE_URL": url_of(folder),
         "NOD_BUS_URL": bus_of(folder),
+        "NOD_ROLE": role,
         "NOD_ALLOW_WEBHOOK_NETS": "127.0.0.0/8",
     }
-    settings = replace(load(environ, {"port": 0}), limits=replace(Limits(), **limits))
+    settings = replace(load(environ, {"port": 0}), limits=replace(Limits(drain_s=0), **limits))
     with listen(settings) as listener:
         nod = Nod(settings, clock)
         await nod.start()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from nod.config import Role
 from nod.store.store import Tx
 from support.databases import prepared
 from support.inprocess import InProcess, running
@@ -13,11 +14,14 @@ from support.nats import Kind, bus
 
 
 @asynccontextmanager
-async def two_nodes(folder: Path, kind: Kind) -> AsyncIterator[tuple[InProcess, InProcess]]:
+async def two_nodes(
+    folder: Path, kind: Kind, roles: tuple[Role, Role] = ("all", "all"), **limits: int
+) -> AsyncIterator[tuple[InProcess, InProcess]]:
     """Two on one PostgreSQL, which tell each other by that kind of bus."""
     async with prepared(folder, "postgres"):
         with bus(folder, kind):
-            async with running(folder) as one, running(folder) as other:
+            first, second = (running(folder, None, role, **limits) for role in roles)
+            async with first as one, second as other:
                 await hear_each_other(one, other)
                 yield one, other
 

@@ -6,6 +6,7 @@ from typing import Any
 from nod.domain.instant import Instant
 from nod.engine.batches import Work
 from nod.engine.loops import Engine
+from nod.engine.node import Node
 from nod.engine.rush import Rush
 from nod.store.effects import Fact
 from support.world import World
@@ -31,4 +32,5 @@ def make_engine(
         rescues,
         tell,
         {"notify": nothing.look, "guard": nothing.look},
+        Node(),
     )

@@ -94,6 +94,15 @@ def test_a_file_has_one_server_which_needs_no_bus() -> None:
         load({**HOME, "NOD_BUS_URL": "nats://nats.example.org"}, {})
 
 
+def test_several_servers_on_one_postgresql_may_share_the_work() -> None:
+    assert load(POSTGRES, {}).role == "all"
+    assert load(POSTGRES, {"role": "engine"}).role == "engine"
+    with pytest.raises(InvalidInput, match="--role must be one of all, api, engine; got 'both'"):
+        load(POSTGRES, {"role": "both"})
+    with pytest.raises(InvalidInput, match="NOD_ROLE is for several servers on one PostgreSQL"):
+        load({**HOME, "NOD_ROLE": "api"}, {})
+
+
 @pytest.mark.parametrize("url", ["redis://a:hunter2@b", "nats://", "nats://a:hunter2@b:x", "nats"])
 def test_an_address_that_is_no_bus_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(InvalidInput, match="must be the address of a NATS server") as refused:

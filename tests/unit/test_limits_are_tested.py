@@ -148,6 +148,7 @@ TESTED: dict[str, tuple[str, str]] = {
     # keeping
     "retention_s": ("engine/test_sweep.py", "test_old_events_activity_and_keys_go_too"),
     "retention_runs": ("engine/test_sweep.py", "retention_runs"),
+    "drain_s": ("faults/test_roles.py", "drain_s=1"),
     "shutdown_s": ("e2e/test_demo.py", "status, seconds = demo.stop()"),
 }
 

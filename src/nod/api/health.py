@@ -83,7 +83,7 @@ async def _waiting(nod: Nod) -> tuple[float, float]:
 
 async def check_ready(nod: Nod) -> None:
     """Raise Unavailable with the reason unless the database answers its readers and its writer."""
-    if nod.draining.is_set():
+    if nod.leaving:
         raise Unavailable("Nod is shutting down")
     try:
         async with asyncio.timeout(_PROBE_S):

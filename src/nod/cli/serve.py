@@ -25,6 +25,7 @@ _log = structlog.get_logger("nod")
     "--database-url", help="sqlite:////path/to/nod.db or postgresql://…  [default: a file]"
 )
 @click.option("--bus-url", help="nats://… between several servers.  [default: PostgreSQL itself]")
+@click.option("--role", help="all, api or engine, of several servers.  [default: all]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where Nod keeps its files.")
 @click.option("--public-url", help="How people and agents reach this server.")
 @click.option("--log-json", is_flag=True, default=None, help="Log JSON, a line each.")
@@ -51,7 +52,8 @@ async def _serve(settings: Settings) -> None:
         try:
             url = local_url(settings.host, port_of(listener))
             _log.info("listening", url=url, database=settings.database_shown)
-            await _invite_owner(nod, url)
+            if settings.role != "engine":  # whose pages are served elsewhere
+                await _invite_owner(nod, url)
             # What is loaded by now stays: the collector need not walk it over and over while
             # a herd of runs is made.
             gc.collect()

@@ -140,4 +140,5 @@ class Limits:
     refused_call_s: int = _limit(1, "how often refused calls of one trigger are written")
     upload_s: int = _limit(DAY, "how long an uploaded picture is kept that no message shows")
     retention_runs: int = _limit(100, "newest runs of a task that are kept whatever their age")
+    drain_s: int = _limit(2, "how long a server that ends goes on where others take over from it")
     shutdown_s: int = _limit(10, "longest clean shutdown")

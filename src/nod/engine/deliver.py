@@ -73,7 +73,7 @@ class Deliverer:
         for outgoing in outbox:
             socket = self._sockets.newest(outgoing.event.agent_id)
             if socket is None:
-                self._webhooks.wake(outgoing.event.agent_id)
+                self._wake_webhook(outgoing.event.agent_id)
             elif self._must_wait(socket, outgoing.event):
                 self._catch_up(socket)
                 if socket.stalled:
@@ -107,7 +107,7 @@ class Deliverer:
         self.moved(socket.agent_id)
         self._note(socket.take_all(), "the connection closed before it was acknowledged")
         self._look_for_socket(socket.agent_id)
-        self._webhooks.wake(socket.agent_id)
+        self._wake_webhook(socket.agent_id)
 
     def acknowledged(self, socket: Socket, event_id: str) -> bool:
         """The agent has acknowledged an event; False when it was not on its way on this socket."""
@@ -160,7 +160,7 @@ class Deliverer:
         if aside_at is None:
             self._troubled.clear()
         for agent_id in agents:
-            self._webhooks.wake(agent_id)
+            self._wake_webhook(agent_id)
             self._look_for_socket(agent_id)
         return min((each for each in (next_at, aside_at) if each is not None), default=None)
 
@@ -179,6 +179,8 @@ class Deliverer:
     def _may_use_webhook(self, event: Event) -> bool:
         """A webhook is tried without a socket, or for what a socket does not acknowledge."""
         socket = self._sockets.newest(event.agent_id)
+        if socket is None and not self._node.is_engine:
+            return False
         if socket is None or event.id in socket.silent:
             return not self._is_written_soon(event.id)
         return socket.stalled and event.id not in socket.in_flight
@@ -194,6 +196,11 @@ class Deliverer:
             if delivered:
                 socket.note_settled(event.id)
             self._catch_up(socket)
+
+    def _wake_webhook(self, agent_id: str) -> None:
+        """To an agent that is not connected an engine sends; to one that is, whoever has it."""
+        if self._node.is_engine or self._sockets.newest(agent_id) is not None:
+            self._webhooks.wake(agent_id)
 
     def _look_for_socket(self, agent_id: str) -> None:
         socket = self._sockets.newest(agent_id)

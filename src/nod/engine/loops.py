@@ -18,6 +18,7 @@ from nod.engine.aside import Aside, Tell
 from nod.engine.batches import Batches, Work
 from nod.engine.deliver import Deliverer
 from nod.engine.drafts import Drafts
+from nod.engine.node import Node
 from nod.engine.rush import Rush
 from nod.engine.sweep import Sweep
 from nod.store.effects import Effects, Stage
@@ -108,9 +109,11 @@ class Engine:
         rescues: Sequence[Work[Any]],
         tell: Tell,
         others: Mapping[Stage, Look],
+        node: Node,
     ) -> None:
         """`rescues` are done by the rescue stage; `tell` hears of what cannot be handled;
-        `others` are the looks of the stages that are made elsewhere."""
+        `others` are the looks of the stages that are made elsewhere. Of all of them those run
+        that `node` says."""
         self._rush = rush
         self._store = store
         self._clock = clock
@@ -125,7 +128,9 @@ class Engine:
             "sweep": self.sweep,
             **others,
         }
-        self._loops = {name: Loop(name, look, clock) for name, look in looks.items()}
+        self._loops = {
+            name: Loop(name, look, clock) for name, look in looks.items() if node.runs(name)
+        }
 
     def start(self) -> None:
         for loop in self._loops.values():
@@ -141,7 +146,8 @@ class Engine:
     def wake_at(self, timers: Mapping[Stage, Instant]) -> None:
         """Tell stages when they have something to do."""
         for stage, at in timers.items():
-            self._loops[stage].wake(at)
+            if stage in self._loops:
+                self._loops[stage].wake(at)
 
     def look_again(self) -> None:
         """All stages look: what they know of the database may be old."""

@@ -38,6 +38,8 @@ class Presence:
         self._untold: set[str] = set()
         self._moved: set[str] = set()  # since the last look began
         self._telling: asyncio.Task[None] | None = None
+        self.has_company = False
+        """Whether there were other nodes at the last look, to which agents can connect."""
         self.is_known: Callable[[str, str], bool] = lambda _agent, _event: True
         """Whether an event of an agent is under way here."""
         self.overlooked: Callable[[Iterable[str]], None] = lambda _: None
@@ -66,7 +68,7 @@ class Presence:
     async def look(self) -> Instant:
         """Be seen, and see who is where; return when to look again."""
         self._moved.clear()
-        connections, waiting = await self._store.write(self._beat)
+        self.has_company, connections, waiting = await self._store.write(self._beat)
         self._settle(connections)
         self.overlooked({agent for agent, event in waiting if not self.is_known(agent, event)})
         return self._clock.now() + SEEN_EVERY
@@ -81,11 +83,12 @@ class Presence:
         except NodError as error:
             _log.warning("others learn later that this node is gone", reason=error.detail)
 
-    async def _beat(self, tx: Tx) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    async def _beat(self, tx: Tx) -> tuple[bool, dict[str, str], list[tuple[str, str]]]:
         await tx.nodes.see(self._node.id, tx.now)
         await tx.nodes.forget_gone(tx.now - HOUR)
         since, before = tx.now - _SOON, tx.now - _HEARD
         return (
+            await tx.nodes.others(self._node.id, alive_after(tx.now)),
             await tx.nodes.connections(alive_after(tx.now)),
             await tx.nodes.waiting(self._node.id, since, before, tx.now, _MOST),
         )

@@ -28,6 +28,10 @@ class Nodes:
         await self._db.run("forget_connections_of_node", node_id=node_id)
         await self._db.run("forget_node", node_id=node_id)
 
+    async def others(self, node_id: str, alive: Instant) -> bool:
+        """Whether any other server was seen after `alive`."""
+        return await self._db.one("other_node", node_id=node_id, alive=alive) is not None
+
     async def connect(self, agent_ids: Iterable[str], node_id: str) -> None:
         """The newest connection of these agents is to the server."""
         await self._db.many("connect_agents", [(each, node_id) for each in sorted(agent_ids)])

@@ -4,6 +4,9 @@
 INSERT INTO nodes (id, seen_at) VALUES (:node_id, :now)
 ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
 
+-- name: other_node
+SELECT id FROM nodes WHERE id <> :node_id AND seen_at > :alive LIMIT 1
+
 -- name: forget_nodes
 DELETE FROM nodes WHERE seen_at <= :before
 
