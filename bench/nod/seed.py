@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from nod.actions.accounts import owner_of_new_agents
 from nod.actions.agents import create_agent
-from nod.app import open_database
 from nod.clock import SystemClock
 from nod.config import load
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.model import Agent, Task, new_id
 from nod.domain.task_fields import TaskFields, new_task, new_trigger_id
+from nod.opening import open_database
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store, Tx
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from nod.app import open_database
 from nod.cli.main import main
 from nod.clock import SystemClock
 from nod.config import load
+from nod.opening import open_database
 from nod.store.store import Store, Tx
 from support.server import RunningServer
 

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from nod.actions import accounts, tasks
-from nod.app import open_database
 from nod.bus.live import RESYNC
 from nod.clock import Clock
 from nod.config import load
@@ -18,6 +17,7 @@ from nod.domain.limits import Limits
 from nod.domain.task_fields import TaskFields
 from nod.engine.outbox import make_event, put
 from nod.engine.outside import Outside
+from nod.opening import open_database
 from nod.store.sqlite import SqliteDatabase
 from nod.store.store import Store, Tx
 from support.clock import FakeClock

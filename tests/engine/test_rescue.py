@@ -10,6 +10,7 @@ from nod.domain.decisions import Answer
 from nod.domain.instant import HOUR, SECOND
 from nod.engine.outbox import make_event, put
 from nod.engine.rescue import next_rescue_at
+from nod.store.nodes import Asker
 from nod.store.store import Tx
 from support.clock import MONDAY_9
 from support.steps import (
@@ -141,7 +142,7 @@ async def test_what_is_of_no_use_any_more_is_not_sent_even_before_it_is_ended(wo
     async def waiting() -> list[int]:
         async def look(tx: Tx) -> list[int]:
             return [
-                len(await tx.events.undelivered(agent_id, 0, tx.now, 0, 10)),
+                len(await tx.events.undelivered(agent_id, 0, tx.now, Asker("node_1", 0), 0, 10)),
                 len(await tx.events.triggers_to_poll(agent_id, tx.now, 0, 10)),
                 len(await tx.events.feed_open(agent_id, tx.now, 10)),
             ]

@@ -18,19 +18,19 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 
 from nod.actions import tasks
 from nod.actions.agents import Credentials
-from nod.app import open_database
 from nod.clock import SystemClock
 from nod.config import load
 from nod.domain.instant import SECOND, Instant, rfc3339
 from nod.domain.model import Run
 from nod.domain.task_fields import TaskFields
+from nod.opening import open_database
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store, Tx
 from support.databases import KINDS, prepared, url_of
 from support.receiver import OK, Call, Receiver, receiving
 from support.server import RunningServer
 
-PATIENCE_S = 40.0
+PATIENCE_S = 20.0
 LIMITS = {"NOD_LIMIT_SOCKET_KEEP_ALIVE_S": "2", "NOD_LIMIT_SOCKET_ACK_S": "2"}
 AWAY = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError, httpx.HTTPError)
 

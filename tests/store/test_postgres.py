@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from nod.app import open_database
 from nod.config import load
 from nod.domain.errors import Unavailable
+from nod.opening import open_database
 from nod.store.commit_order import CommitOrder
 from nod.store.migrate import Migration, load_migrations
 from nod.store.port import Connection, UniqueViolation

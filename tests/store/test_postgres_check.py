@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from nod.app import open_database
 from nod.cli import doctor_here, doctor_postgres
 from nod.cli.doctor_here import Way
 from nod.clock import SystemClock
 from nod.config import Settings, load
 from nod.domain.errors import Unavailable
+from nod.opening import open_database
 from nod.store.migrate import load_migrations
 from nod.store.postgres_check import examine
 from nod.store.postgres_schema import migrate

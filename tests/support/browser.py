@@ -7,9 +7,9 @@ import httpx
 
 from nod.actions import accounts
 from nod.actions.sessions import open_session
-from nod.app import open_database
 from nod.clock import SystemClock
 from nod.config import load
+from nod.opening import open_database
 from nod.store.store import Store, Tx
 from support.inprocess import PATIENCE_S, InProcess
 from support.server import RunningServer

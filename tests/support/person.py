@@ -1,10 +1,10 @@
 """A token for the first account of a running server, made beside it."""
 
 from nod.actions import accounts
-from nod.app import open_database
 from nod.clock import SystemClock
 from nod.config import load
 from nod.domain.model import User
+from nod.opening import open_database
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store
 from support.server import RunningServer

@@ -15,10 +15,10 @@ from typing import Any
 
 from nod.actions import accounts, agents
 from nod.actions.agents import Credentials
-from nod.app import open_database
 from nod.clock import SystemClock
 from nod.config import load
 from nod.delivery.address_guard import AddressGuard
+from nod.opening import open_database
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store, Tx
 

@@ -11,13 +11,13 @@ import msgspec
 
 from nod.actions import accounts, agents, tasks
 from nod.actions.agents import Credentials
-from nod.app import open_database
 from nod.clock import Clock
 from nod.config import load
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Run, Task, User
 from nod.domain.task_fields import TaskFields
+from nod.opening import open_database
 from nod.secrets import Vault
 from nod.store.effects import Effects, Fact
 from nod.store.store import Store, Tx

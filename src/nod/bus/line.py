@@ -35,6 +35,8 @@ class Line(Protocol):
 class Lines(Protocol):
     """How a line is opened, and what its errors mean."""
 
+    name: str
+    """To whom they lead, for people."""
     most_bytes: int
     """How long a text may be."""
 
@@ -122,12 +124,16 @@ class LineBus:
         self._heard(Hints(everything=True))
         if not self._is_there:
             self._is_there = True
-            _log.info("the bus is back")
+            _log.info("the bus is back", bus=self._lines.name)
 
     def _is_away(self, error: Exception) -> None:
         reason = self._lines.reason(error)
         if reason is None:
-            _log.exception("the bus failed and goes on")
+            _log.exception("the bus failed and goes on", bus=self._lines.name)
         elif self._is_there:
             self._is_there = False
-            _log.warning("the bus is away; other nodes' changes are seen later", reason=reason)
+            _log.warning(
+                "the bus is away; what others change is seen later",
+                bus=self._lines.name,
+                reason=reason,
+            )

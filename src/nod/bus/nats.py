@@ -33,6 +33,7 @@ class _Line:
 class NatsLines:
     """`bus.line.Lines` on one subject, which the nodes of one installation have in common."""
 
+    name = "NATS"
     most_bytes = 64_000  # a server takes a megabyte, unless it was told to take less
 
     def __init__(self, url: str, subject: str) -> None:

@@ -14,7 +14,6 @@ import click
 from nod.actions import accounts
 from nod.actions import agents as agent_actions
 from nod.actions.agents import Credentials
-from nod.app import open_database
 from nod.cli.failure import Failure
 from nod.cli.output import as_json, moment, show_fields, show_json, show_table
 from nod.clock import SystemClock
@@ -22,6 +21,7 @@ from nod.config import Settings, load
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.instant import rfc3339
 from nod.domain.model import Agent
+from nod.opening import open_database
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store, Tx
 

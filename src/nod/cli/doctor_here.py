@@ -5,7 +5,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from nod.app import open_database
 from nod.cli.copying import size_words
 from nod.cli.finding import Finding
 from nod.cli.sealed import opens, sealed_secret
@@ -16,6 +15,7 @@ from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Agent, NotifyTarget
 from nod.domain.words import duration_words
 from nod.notify.vapid import KEY_NAME
+from nod.opening import open_database
 from nod.secrets import key_file, read_key
 from nod.store.sqlite_check import check_writable, examine, in_use
 from nod.store.store import Store, Tx

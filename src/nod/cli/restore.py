@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from nod.app import open_database
 from nod.cli.admin import on_database
 from nod.cli.copying import copy_and_check, key_beside, refuse_server
 from nod.cli.failure import Failure
@@ -20,6 +19,7 @@ from nod.cli.sealed import opens, present_key, sealed_secret
 from nod.clock import SystemClock
 from nod.config import Settings, load, sqlite_url
 from nod.domain.instant import rfc3339
+from nod.opening import open_database
 from nod.secrets import key_file, read_key, write_key
 from nod.store.file_lock import lock_database
 from nod.store.sqlite_backup import put_in_place

@@ -109,13 +109,14 @@ def _dropped_fact(tx: Tx, push: Pushed) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One webhook attempt that has been made. `jitter` in [-1, 1] moves the next one."""
+    """One webhook attempt that a node has made. `jitter` in [-1, 1] moves the next one."""
 
     event: Event
     delivery_id: str
     url: str
     answer: Answer
     jitter: float
+    node_id: str = ""
 
 
 async def record_attempt(tx: Tx, attempt: Attempt) -> None:
@@ -156,7 +157,9 @@ async def _try_later(tx: Tx, attempt: Attempt, agent: Agent | None) -> None:
     at = None
     if agent is not None and agent.webhook_url is not None and agent.webhook_disabled is None:
         at = _next_attempt(tx, attempt, attempts)
-    await tx.events.schedule_attempt(event.id, attempts, at, _retry_reason(answer), answer.error)
+    await tx.events.schedule_attempt(
+        event.id, attempts, at, _retry_reason(answer), answer.error, attempt.node_id
+    )
     tx.effects.timer("deliver", at)
     tx.effects.fact(
         "delivery_failed",

@@ -21,7 +21,7 @@ from nod.domain.limits import Limits
 from nod.domain.model import Channel, Event
 from nod.engine.aside import Aside
 from nod.engine.attempts import Pushed, record_pushes
-from nod.engine.node import Node, alive_after
+from nod.engine.node import Node
 from nod.engine.rush import Rush
 from nod.engine.webhooks import Webhooks
 from nod.store.effects import Outgoing
@@ -150,12 +150,11 @@ class Deliverer:
         """Start what has come due in the outbox; return when to look again."""
 
         async def due(tx: Tx) -> tuple[set[str], Instant | None]:
-            alive = alive_after(tx.now)
-            agents = set(await tx.events.agents_to_attempt(tx.now, self._node.id, alive))
-            return agents, await tx.events.next_attempt_at(tx.now)
+            agents = await tx.events.agents_to_attempt(tx.now, self._node.asks(tx.now))
+            return set(agents), await tx.events.next_attempt_at(tx.now)
 
         agents, next_at = await self._store.read(due)
-        agents |= self._troubled
+        agents |= self._troubled | self._webhooks.to_give_back()
         aside_at = self._aside.next_at()
         if aside_at is None:
             self._troubled.clear()
@@ -342,7 +341,8 @@ class Deliverer:
 
     async def _undelivered(self, agent_id: str, after: int, tx: Tx) -> list[Outgoing]:
         polled_before = tx.now - self._limits.poll_repeat_s * SECOND
-        return await tx.events.undelivered(agent_id, after, tx.now, polled_before, _PAGE)
+        asker = self._node.asks(tx.now)
+        return await tx.events.undelivered(agent_id, after, tx.now, asker, polled_before, _PAGE)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

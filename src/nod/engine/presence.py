@@ -15,7 +15,7 @@ from nod.clock import Clock
 from nod.delivery.sockets import Sockets
 from nod.domain.errors import NodError
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant
-from nod.engine.node import SEEN_EVERY, Node, alive_after
+from nod.engine.node import SEEN_EVERY, SEEN_FOR_S, Node
 from nod.store.store import Store, Tx
 
 _log = structlog.get_logger("nod.presence")
@@ -38,12 +38,17 @@ class Presence:
         self._untold: set[str] = set()
         self._moved: set[str] = set()  # since the last look began
         self._telling: asyncio.Task[None] | None = None
+        self._until_lost: asyncio.TimerHandle | None = None
+        self.former: str | None = None
+        """Who this process was before it was started anew, and cannot be any more."""
         self.has_company = False
         """Whether there were other nodes at the last look, to which agents can connect."""
         self.is_known: Callable[[str, str], bool] = lambda _agent, _event: True
         """Whether an event of an agent is under way here."""
         self.overlooked: Callable[[Iterable[str]], None] = lambda _: None
         """These agents have something here that nobody has told of."""
+        self.lost: Callable[[], None] = lambda: None
+        """The others are about to take this node for gone."""
         self.look_again: Callable[[], None] = lambda: None
         """Something about connections here has to be looked up at once."""
 
@@ -68,7 +73,10 @@ class Presence:
     async def look(self) -> Instant:
         """Be seen, and see who is where; return when to look again."""
         self._moved.clear()
+        began = asyncio.get_running_loop().time()
         self.has_company, connections, waiting = await self._store.write(self._beat)
+        self.former = None
+        self._is_seen(began)
         self._settle(connections)
         self.overlooked({agent for agent, event in waiting if not self.is_known(agent, event)})
         return self._clock.now() + SEEN_EVERY
@@ -78,20 +86,39 @@ class Presence:
         if self._telling is not None:
             self._telling.cancel()
             await asyncio.gather(self._telling, return_exceptions=True)
+        if self._until_lost is not None:
+            self._until_lost.cancel()
         try:
-            await self._store.write(lambda tx: tx.nodes.leave(self._node.id))
+            await self._store.write(self._leave)
         except NodError as error:
             _log.warning("others learn later that this node is gone", reason=error.detail)
 
+    async def _leave(self, tx: Tx) -> None:
+        await tx.nodes.leave(self._node.id)
+        tx.effects.timer("deliver", tx.now)  # what was in hand here, another one sends
+
     async def _beat(self, tx: Tx) -> tuple[bool, dict[str, str], list[tuple[str, str]]]:
+        if self.former is not None:
+            await tx.nodes.leave(self.former)
         await tx.nodes.see(self._node.id, tx.now)
         await tx.nodes.forget_gone(tx.now - HOUR)
-        since, before = tx.now - _SOON, tx.now - _HEARD
+        asker = self._node.asks(tx.now)
         return (
-            await tx.nodes.others(self._node.id, alive_after(tx.now)),
-            await tx.nodes.connections(alive_after(tx.now)),
-            await tx.nodes.waiting(self._node.id, since, before, tx.now, _MOST),
+            await tx.nodes.others(asker),
+            await tx.nodes.connections(asker.alive),
+            await tx.nodes.waiting(asker, tx.now - _SOON, tx.now - _HEARD, _MOST),
         )
+
+    def _is_seen(self, since: float) -> None:
+        if self._until_lost is not None:
+            self._until_lost.cancel()
+        self._node.is_seen = True
+        loop = asyncio.get_running_loop()
+        self._until_lost = loop.call_at(since + SEEN_FOR_S, self._is_lost)
+
+    def _is_lost(self) -> None:
+        self._node.is_seen = False
+        self.lost()
 
     def _settle(self, connections: dict[str, str]) -> None:
         """Take over what the database says, but of those that have moved meanwhile."""

@@ -6,6 +6,7 @@ so that it needs nothing to be remembered. Of one run it sends one event at a ti
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,14 +17,14 @@ import structlog
 from nod.clock import Clock
 from nod.delivery.frames import wire
 from nod.delivery.signing import sign_headers
-from nod.delivery.webhook import WebhookSender
+from nod.delivery.webhook import Answer, WebhookSender
 from nod.domain.errors import NodError, Unavailable
 from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, Event, new_id
 from nod.engine.aside import Aside
 from nod.engine.attempts import Attempt, record_attempt
-from nod.engine.node import Node, alive_after
+from nod.engine.node import Node
 from nod.secrets import Vault
 from nod.store.effects import Outgoing
 from nod.store.port import UniqueViolation
@@ -48,7 +49,7 @@ class _Pump:
     """What is being sent to one agent. `woken`: an attempt has ended or an event has come."""
 
     woken: asyncio.Event = field(default_factory=asyncio.Event)
-    sending: dict[asyncio.Task[bool], Event] = field(default_factory=dict)
+    sending: dict[asyncio.Task[bool | None], Event] = field(default_factory=dict)
 
     def holds(self, event: Event) -> bool:
         """Whether an attempt is under way of the event, or of another of its run."""
@@ -57,12 +58,12 @@ class _Pump:
             for each in self.sending.values()
         )
 
-    def begin(self, attempt: Coroutine[Any, Any, bool], event: Event) -> None:
+    def begin(self, attempt: Coroutine[Any, Any, bool | None], event: Event) -> None:
         task = asyncio.create_task(attempt)
         self.sending[task] = event
         task.add_done_callback(lambda _: self.woken.set())
 
-    def take_ended(self) -> list[tuple[Event, asyncio.Task[bool]]]:
+    def take_ended(self) -> list[tuple[Event, asyncio.Task[bool | None]]]:
         """The events whose attempt has ended, and the attempt."""
         ended = [task for task in self.sending if task.done()]
         return [(self.sending.pop(task), task) for task in ended]
@@ -91,7 +92,6 @@ class Webhooks:
         node: Node,
     ) -> None:
         self._node = node
-        self._leases: dict[str, Instant] = {}  # of events in hand, on a database with other nodes
         self._store = store
         self._sender = sender
         self._vault = vault
@@ -100,6 +100,9 @@ class Webhooks:
         self._aside = aside
         self._pumps: dict[str, _Pump] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._posts: set[asyncio.Timeout] = set()
+        # What is in hand here and is not being sent, by agent. Other nodes cannot take it.
+        self._strays: defaultdict[str, set[str]] = defaultdict(set)
         self.on_ended: Callable[[Event, bool], None] = lambda _event, _delivered: None
         self.may_send: Callable[[Event], bool] = lambda _event: True
 
@@ -124,8 +127,16 @@ class Webhooks:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._leases:
-            await self._give_back()
+
+    def give_up(self) -> None:
+        """Break off what is being sent: other nodes are about to take this one for gone. What has
+        been answered is written down as soon as that can be done."""
+        for post in self._posts:
+            post.reschedule(0)
+
+    def to_give_back(self) -> set[str]:
+        """Agents of which something is in hand here that is not being sent; wake them."""
+        return set(self._strays)
 
     async def _run(self, agent_id: str, pump: _Pump) -> None:
         try:
@@ -137,6 +148,7 @@ class Webhooks:
             _log.exception("webhooks failed and are tried again", agent_id=agent_id)
         finally:
             if pump.sending:
+                self._is_left(*pump.sending.values())
                 await pump.give_up()
             del self._pumps[agent_id]
 
@@ -154,13 +166,20 @@ class Webhooks:
                 return
             await pump.woken.wait()
 
-    def _ended(self, event: Event, attempt: asyncio.Task[bool]) -> None:
+    def _ended(self, event: Event, attempt: asyncio.Task[bool | None]) -> None:
         """An attempt is over. One that could not be made or written down holds up no other."""
-        self._leases.pop(event.id, None)
         error = attempt.exception()
         if error is not None:
             self._aside.put(event.id, error)
-        self.on_ended(event, error is None and attempt.result())
+        delivered = attempt.result() if error is None else None
+        if delivered is None:
+            self._is_left(event)
+        self.on_ended(event, delivered is True)
+
+    def _is_left(self, *events: Event) -> None:
+        if self._node.shared:
+            for each in events:
+                self._strays[each.agent_id].add(each.id)
 
     async def _due(self, agent_id: str, pump: _Pump) -> list[tuple[Agent, Outgoing]]:
         """What can be sent now, as far as there is room beside what is being sent."""
@@ -171,9 +190,8 @@ class Webhooks:
             if agent is None or agent.webhook_url is None or agent.webhook_disabled is not None:
                 return []
             limit = self._limits.webhook_parallel + len(pump.sending) + len(aside)
-            due = await tx.events.due_attempts(
-                agent_id, tx.now, self._node.id, alive_after(tx.now), limit
-            )
+            asker = self._node.asks(tx.now)
+            due = await tx.events.due_attempts(agent_id, tx.now, asker, limit)
             return [(agent, each) for each in due]
 
         due = await self._store.read(look)
@@ -185,46 +203,53 @@ class Webhooks:
             and self.may_send(each[1].event)
         ]
         room = fresh[: self._limits.webhook_parallel - len(pump.sending)]
-        return await self._taken_in_hand(room) if self._node.shared and room else room
+        return await self._in_hand(agent_id, room) if self._node.shared else room
 
-    async def _taken_in_hand(
-        self, due: list[tuple[Agent, Outgoing]]
+    async def _in_hand(
+        self, agent_id: str, due: list[tuple[Agent, Outgoing]]
     ) -> list[tuple[Agent, Outgoing]]:
-        """Those of them that no other node is sending. They are ours for longer than it takes."""
+        """Those of them that no other node has. They are ours for as long as we are seen."""
+        wanted = due if self._node.is_seen else []
+        strays = self._strays.get(agent_id, set()) - {each.event.id for _, each in wanted}
 
-        async def lease(tx: Tx) -> tuple[list[tuple[Agent, Outgoing]], Instant]:
-            until = tx.now + 2 * self._limits.webhook_timeout_s * SECOND
+        async def take(tx: Tx) -> list[tuple[Agent, Outgoing]]:
+            for event_id in sorted(strays):
+                await tx.events.give_back(event_id, self._node.id)
+            if strays:
+                tx.effects.timer("deliver", tx.now)
+            asker = self._node.asks(tx.now)
             return [
-                each for each in due if await tx.events.lease(each[1].event.id, tx.now, until)
-            ], until
+                each for each in wanted if await tx.events.lease(each[1].event.id, tx.now, asker)
+            ]
 
-        ours, until = await self._store.write(lease)
-        self._leases.update((each.event.id, until) for _, each in ours)
-        return ours
+        taken = await self._store.write(take) if wanted or strays else []
+        self._strays.pop(agent_id, None)
+        return taken
 
-    async def _give_back(self) -> None:
-        """What was given up, another node may send at once."""
-
-        async def give_back(tx: Tx) -> None:
-            for event_id, until in sorted(self._leases.items()):
-                await tx.events.give_back(event_id, until, tx.now)
-            tx.effects.timer("deliver", tx.now)
-
-        try:
-            await self._store.write(give_back)
-        except NodError as error:
-            _log.warning("what was given up is sent later", reason=error.detail)
-
-    async def _attempt(self, agent: Agent, outgoing: Outgoing) -> bool:
-        """Try once, and write down what came of it; True when the agent has the event."""
+    async def _attempt(self, agent: Agent, outgoing: Outgoing) -> bool | None:
+        """Try once, and write down what came of it; True when the agent has the event, None when
+        the attempt was broken off."""
         event, url = outgoing.event, agent.webhook_url or ""
         delivery_id = new_id("dlv", self._clock.now())
         body = wire(outgoing).encode()
         headers = self._headers(agent, outgoing, delivery_id, body)
-        answer = await self._sender.send(url, headers, body)
+        answer = await self._post(url, headers, body)
+        if answer is None:
+            return None
         jitter = random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
-        await self._store_attempt(Attempt(event, delivery_id, url, answer, jitter))
+        await self._store_attempt(Attempt(event, delivery_id, url, answer, jitter, self._node.id))
         return answer.reason == "ok"
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer | None:
+        try:
+            async with asyncio.timeout(None) as post:
+                self._posts.add(post)
+                try:
+                    return await self._sender.send(url, headers, body)
+                finally:
+                    self._posts.discard(post)
+        except TimeoutError:
+            return None
 
     async def _store_attempt(self, attempt: Attempt) -> None:
         """Until it is stored: the agent must not get an event each time because a disk is full."""

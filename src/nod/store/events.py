@@ -9,6 +9,7 @@ from nod.domain.instant import Instant
 from nod.domain.model import Channel, Delivery, Event, Payload
 from nod.domain.states import EventState
 from nod.store.effects import Outgoing
+from nod.store.nodes import Asker
 from nod.store.port import Connection, Row
 from nod.store.rows import row
 
@@ -73,7 +74,13 @@ class Events:
         return 0 if found is None else int(found[0])
 
     async def undelivered(
-        self, agent_id: str, after: int, now: Instant, polled_before: Instant, limit: int
+        self,
+        agent_id: str,
+        after: int,
+        now: Instant,
+        asker: Asker,
+        polled_before: Instant,
+        limit: int,
     ) -> list[Outgoing]:
         """What a socket gets when it opens, the oldest first, with seq above `after`."""
         return _outgoing(
@@ -84,38 +91,35 @@ class Events:
                 now=now,
                 polled_before=polled_before,
                 limit=limit,
+                **asker._asdict(),
             )
         )
 
-    async def agents_to_attempt(self, now: Instant, node_id: str, alive: Instant) -> list[str]:
+    async def agents_to_attempt(self, now: Instant, asker: Asker) -> list[str]:
         """Agents whose webhook is to be tried now, by this node: those that are connected to no
-        other node that was seen after `alive`."""
-        found = await self._db.all("agents_to_attempt", now=now, node_id=node_id, alive=alive)
+        other node."""
+        found = await self._db.all("agents_to_attempt", now=now, **asker._asdict())
         return [each[0] for each in found]
 
     async def due_attempts(
-        self, agent_id: str, now: Instant, node_id: str, alive: Instant, limit: int
+        self, agent_id: str, now: Instant, asker: Asker, limit: int
     ) -> list[Outgoing]:
-        """What is to be tried now, unless the agent is connected to another node."""
+        """What is to be tried now and no other node has in hand, unless the agent is connected to
+        another node."""
         return _outgoing(
             await self._db.all(
-                "due_attempts",
-                agent_id=agent_id,
-                now=now,
-                node_id=node_id,
-                alive=alive,
-                limit=limit,
+                "due_attempts", agent_id=agent_id, now=now, limit=limit, **asker._asdict()
             )
         )
 
-    async def lease(self, event_id: str, now: Instant, until: Instant) -> bool:
+    async def lease(self, event_id: str, now: Instant, asker: Asker) -> bool:
         """Take an event that is to be tried now in hand; False: another node was faster."""
-        changed = await self._db.run("lease_event", event_id=event_id, now=now, until=until)
+        changed = await self._db.run("lease_event", event_id=event_id, now=now, **asker._asdict())
         return changed == 1
 
-    async def give_back(self, event_id: str, until: Instant, now: Instant) -> None:
-        """What was taken in hand until then is to be tried again now."""
-        await self._db.run("give_event_back", event_id=event_id, until=until, now=now)
+    async def give_back(self, event_id: str, node_id: str) -> None:
+        """What the node has in hand, any of them may send."""
+        await self._db.run("give_event_back", event_id=event_id, node_id=node_id)
 
     async def next_attempt_at(self, now: Instant) -> Instant | None:
         """When, after `now`, the next webhook attempt is."""
@@ -144,11 +148,20 @@ class Events:
         await self._db.run("bury_events_of_agent", agent_id=agent_id, now=now, error=error)
 
     async def schedule_attempt(
-        self, event_id: str, attempts: int, at: Instant | None, reason: str, error: str | None
+        self,
+        event_id: str,
+        attempts: int,
+        at: Instant | None,
+        reason: str,
+        error: str | None,
+        node_id: str = "",
     ) -> None:
+        """After an attempt of this node; where another has the event in hand by now, it is left
+        to that one."""
         await self._db.run(
             "schedule_attempt",
             event_id=event_id,
+            node_id=node_id,
             attempts=attempts,
             attempt_at=at,
             retry_reason=reason,

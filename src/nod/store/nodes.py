@@ -1,9 +1,17 @@
 """Which servers share the database, and which agents are connected to which, in the store."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from nod.domain.instant import Instant
 from nod.store.port import Connection
+
+
+class Asker(NamedTuple):
+    """The server that asks; others are there if they were seen after `alive`."""
+
+    node_id: str
+    alive: Instant
 
 
 class Nodes:
@@ -28,9 +36,9 @@ class Nodes:
         await self._db.run("forget_connections_of_node", node_id=node_id)
         await self._db.run("forget_node", node_id=node_id)
 
-    async def others(self, node_id: str, alive: Instant) -> bool:
-        """Whether any other server was seen after `alive`."""
-        return await self._db.one("other_node", node_id=node_id, alive=alive) is not None
+    async def others(self, asker: Asker) -> bool:
+        """Whether any other server is there."""
+        return await self._db.one("other_node", **asker._asdict()) is not None
 
     async def connect(self, agent_ids: Iterable[str], node_id: str) -> None:
         """The newest connection of these agents is to the server."""
@@ -46,10 +54,10 @@ class Nodes:
         return dict(found)
 
     async def waiting(
-        self, node_id: str, since: Instant, before: Instant, now: Instant, limit: int
+        self, asker: Asker, since: Instant, before: Instant, limit: int
     ) -> list[tuple[str, str]]:
         """Agents connected to the server, each with an event it ought to have got by `before`."""
         found = await self._db.all(
-            "waiting_at_node", node_id=node_id, since=since, before=before, now=now, limit=limit
+            "waiting_at_node", since=since, before=before, limit=limit, **asker._asdict()
         )
         return [(agent_id, event_id) for agent_id, event_id in found]

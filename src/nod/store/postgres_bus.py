@@ -32,6 +32,7 @@ class _Line:
 class PostgresLines:
     """`bus.line.Lines` on the database itself. A connection is one more than the pool's."""
 
+    name = "PostgreSQL"
     most_bytes = 7_900  # PostgreSQL takes less than 8000
 
     def __init__(self, url: str) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from nod.app import open_database
 from nod.cli import doctor_here, doctor_reach
 from nod.cli.doctor import doctor
 from nod.cli.doctor_here import Stored, Way
@@ -25,6 +24,7 @@ from nod.config import Settings, load
 from nod.domain.instant import HOUR, SECOND, to_datetime
 from nod.domain.model import NotifyTarget
 from nod.engine.notifier import make_vapid_key
+from nod.opening import open_database
 from nod.secrets import Vault, read_key
 from nod.store import sqlite_check
 from nod.store.store import Store, Tx

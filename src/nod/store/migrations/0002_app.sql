@@ -205,5 +205,6 @@ CREATE TABLE connections (
   node_id TEXT NOT NULL
 );
 CREATE INDEX connections_of_node ON connections (node_id);
--- Until then one of them has the event in hand, on its way to the webhook.
-ALTER TABLE events ADD COLUMN leased_until INTEGER;
+-- The server that has the event in hand, on its way to the webhook, for as long as that server is
+-- there.
+ALTER TABLE events ADD COLUMN leased_by TEXT;

@@ -46,14 +46,16 @@ SELECT {events} FROM events WHERE run_id = :run_id ORDER BY seq
 
 -- name: undelivered
 -- What goes to a socket when it opens: oldest first. A trigger that was polled long ago and
--- never taken up counts as undelivered; what is on its way to the webhook does not.
+-- never taken up counts as undelivered; what another node has in hand for the webhook does not.
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
 WHERE e.agent_id = :agent_id AND e.seq > :after
   AND e.state IN ('held', 'pending', 'polled') AND (
   (e.state = 'pending'
     AND (e.expires_at IS NULL OR e.expires_at > :now)
-    AND (e.leased_until IS NULL OR e.leased_until <= :now))
+    AND NOT EXISTS (
+      SELECT 1 FROM nodes n
+      WHERE n.id = e.leased_by AND n.id <> :node_id AND n.seen_at > :alive))
   OR (e.state = 'polled' AND e.settled_at <= :polled_before AND EXISTS (
     SELECT 1 FROM runs r WHERE r.id = e.run_id AND r.status = 'pending'))
 )
@@ -68,6 +70,9 @@ WHERE state = 'pending' AND attempt_at <= :now
   AND NOT EXISTS (
     SELECT 1 FROM connections c JOIN nodes n ON n.id = c.node_id
     WHERE c.agent_id = events.agent_id AND c.node_id <> :node_id AND n.seen_at > :alive)
+  AND NOT EXISTS (
+    SELECT 1 FROM nodes n
+    WHERE n.id = events.leased_by AND n.id <> :node_id AND n.seen_at > :alive)
 
 -- name: due_attempts
 -- Of each run only its oldest event that is not settled, so that a run's events keep their order.
@@ -81,17 +86,22 @@ WHERE e.agent_id = :agent_id AND e.state = 'pending' AND e.attempt_at <= :now
   AND NOT EXISTS (
     SELECT 1 FROM connections c JOIN nodes n ON n.id = c.node_id
     WHERE c.agent_id = e.agent_id AND c.node_id <> :node_id AND n.seen_at > :alive)
+  AND NOT EXISTS (
+    SELECT 1 FROM nodes n
+    WHERE n.id = e.leased_by AND n.id <> :node_id AND n.seen_at > :alive)
 ORDER BY e.seq
 LIMIT :limit
 
 -- name: lease_event
--- Who has it in hand and is killed leaves nothing but a time at which it is tried again.
-UPDATE events SET attempt_at = :until, leased_until = :until
+-- What a node has in hand is its own for as long as it is there; then whoever comes first takes it.
+UPDATE events SET leased_by = :node_id
 WHERE id = :event_id AND state = 'pending' AND attempt_at <= :now
+  AND NOT EXISTS (
+    SELECT 1 FROM nodes n
+    WHERE n.id = events.leased_by AND n.id <> :node_id AND n.seen_at > :alive)
 
 -- name: give_event_back
-UPDATE events SET attempt_at = :now, leased_until = NULL
-WHERE id = :event_id AND state = 'pending' AND leased_until = :until
+UPDATE events SET leased_by = NULL WHERE id = :event_id AND leased_by = :node_id
 
 -- name: next_attempt_at
 SELECT min(attempt_at) FROM events
@@ -116,8 +126,8 @@ WHERE agent_id = :agent_id AND state IN ('held', 'pending', 'polled')
 
 -- name: schedule_attempt
 UPDATE events SET attempts = :attempts, attempt_at = :attempt_at, retry_reason = :retry_reason,
-  error = :error, leased_until = NULL
-WHERE id = :event_id AND state = 'pending'
+  error = :error, leased_by = NULL
+WHERE id = :event_id AND state = 'pending' AND (leased_by IS NULL OR leased_by = :node_id)
 
 -- name: queue_event
 -- The time of a retry has come; from now on its turn alone counts.
@@ -132,7 +142,7 @@ WHERE run_id = :run_id AND state = 'held'
 -- name: replay_event
 UPDATE events SET state = 'pending', not_before = :now, attempts = 0, settled_at = NULL,
   channel = NULL, error = NULL, retry_reason = 'first_attempt', expires_at = :expires_at,
-  leased_until = NULL,
+  leased_by = NULL,
   attempt_at =
   (SELECT CAST(:now AS BIGINT) FROM agents a
    WHERE a.id = events.agent_id AND a.webhook_url IS NOT NULL AND a.webhook_disabled IS NULL)

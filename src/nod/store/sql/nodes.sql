@@ -38,5 +38,7 @@ WHERE n.seen_at > :alive
 SELECT e.agent_id, e.id FROM connections c JOIN events e ON e.agent_id = c.agent_id
 WHERE c.node_id = :node_id AND e.state IN ('held', 'pending', 'polled') AND e.state = 'pending'
   AND e.not_before > :since AND e.not_before <= :before
-  AND (e.leased_until IS NULL OR e.leased_until <= :now)
+  AND NOT EXISTS (
+    SELECT 1 FROM nodes n
+    WHERE n.id = e.leased_by AND n.id <> :node_id AND n.seen_at > :alive)
 LIMIT :limit
