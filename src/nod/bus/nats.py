@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -15,6 +15,17 @@ from nod.bus.line import ANYTHING
 _CONNECT_S = 3
 _ANSWER_S = 5
 _PING_S = 10
+_CLOSE_S = 1
+
+
+class _Client(Client):
+    """One that says nothing in the clear where the address wants an encrypted line."""
+
+    async def _process_info(self, info: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        server = self._current_server
+        if server is not None and server.uri.scheme == "tls" and not info.get("tls_required"):
+            raise Error("the server takes no encrypted lines")
+        await super()._process_info(info, *args, **kwargs)
 
 
 class _Line:
@@ -38,7 +49,7 @@ class NatsLines:
 
     def __init__(self, url: str, subject: str) -> None:
         """`url` is one server or several with commas; user and password, or a token, stand in the
-        first of them that has any."""
+        first of them that has any. With `tls://` its certificate must be known to this machine."""
         parts = [urlsplit(each) for each in url.split(",")]
         self._servers = [_without_secret(each) for each in parts]
         self._secret = next((_secret(each) for each in parts if each.username), {})
@@ -62,7 +73,8 @@ class NatsLines:
             if isinstance(error, SlowConsumerError):
                 heard(ANYTHING)
 
-        client = Client()
+        self._trouble = None
+        client = _Client()
         try:
             # Whoever uses the line makes a new one; the client's own way would retry in silence.
             async with asyncio.timeout(_ANSWER_S):
@@ -85,14 +97,18 @@ class NatsLines:
                 await client.flush(_ANSWER_S)
             yield _Line(client, self._subject)
         finally:
-            await client.close()
+            # It waits for ever for the end of a line that was refused while it was encrypted.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await client.close()
 
     def reason(self, error: Exception) -> str | None:
         """See `bus.line.Lines.reason`."""
         if not isinstance(error, Error | OSError | TimeoutError):
             return None
         # That no server is left is how the client sums up what it has run into.
-        cause = self._trouble if isinstance(error, NoServersError) and self._trouble else error
+        summed_up = isinstance(error, NoServersError | TimeoutError)
+        cause = self._trouble if summed_up and self._trouble is not None else error
         return str(cause) or "it does not answer"
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from nod.bus.hints import Hints
 from nod.bus.line import LineBus
 from nod.bus.nats import NatsLines
 from nod.telemetry.logs import setup_logging
+from support.certificates import certificate
 from support.inprocess import until
 from support.nats import NatsServer, nats_server
 
@@ -119,10 +121,35 @@ async def test_a_server_that_lets_nobody_in_is_told_once_without_the_secret() ->
     assert "hunter2" not in log.getvalue()
 
 
-async def test_an_address_where_nobody_is_says_so() -> None:
-    lines = NatsLines("nats://127.0.0.1:1", "nod.1")
-    with pytest.raises(Exception) as missing:  # noqa: PT011 - whichever it is, it has a reason
+async def test_an_encrypted_line_is_to_a_server_whose_certificate_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = str(certificate(tmp_path, "localhost").pem)
+    with nats_server("--tls", "--tlscert", pem, "--tlskey", pem) as server:
+        url = f"tls://localhost:{server.port}"
+        assert "certificate verify failed" in await refusal(url)
+        monkeypatch.setenv("SSL_CERT_FILE", pem)
+        async with node(url) as one, node(url) as other:
+            one.bus.tell(agents("agt_1"))
+            await until(lambda: other.heard == agents("agt_1"))
+
+
+async def test_nothing_goes_out_in_the_clear_where_the_line_is_to_be_encrypted(
+    server: NatsServer,
+) -> None:
+    said = await refusal(f"tls://token@127.0.0.1:{server.port}")
+    assert said == "the server takes no encrypted lines"
+
+
+async def refusal(url: str) -> str:
+    """Why there is no line to that address."""
+    lines = NatsLines(url, "nod.1")
+    with pytest.raises(Exception) as refused:  # noqa: PT011 - whichever it is, it has a reason
         async with lines.open(lambda _: None, lambda: None):
             pass
-    assert "Connect call failed" in (lines.reason(missing.value) or "")
-    assert lines.reason(ValueError("ours")) is None
+    return lines.reason(refused.value) or ""
+
+
+async def test_an_address_where_nobody_is_says_so() -> None:
+    assert "Connect call failed" in await refusal("nats://127.0.0.1:1")
+    assert NatsLines("nats://127.0.0.1:1", "nod.1").reason(ValueError("ours")) is None
