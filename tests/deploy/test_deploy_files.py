@@ -94,6 +94,10 @@ def container() -> dict[str, Any]:
     return dict(found)
 
 
+def given_to_pods() -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container()["env"]}
+
+
 def instructions() -> list[tuple[str, str]]:
     """The Containerfile's, in order."""
     joined = re.sub(r"\\\n", " ", without_comments("Containerfile"))
@@ -133,21 +137,25 @@ def test_images_are_of_this_version() -> None:
 
 
 def test_nothing_is_ended_before_a_clean_stop_is_over() -> None:
-    preparing = container()["lifecycle"]["preStop"]["exec"]["command"]
-    assert preparing[0] == "sleep"
-    assert seconds(service()["TimeoutStopSec"]) > LIMITS.shutdown_s
-    assert seconds(compose()["services"]["nod"]["stop_grace_period"]) > LIMITS.shutdown_s
-    left_s = pod()["terminationGracePeriodSeconds"] - int(preparing[1])
-    assert left_s > LIMITS.shutdown_s
+    whole_s = LIMITS.drain_s + LIMITS.shutdown_s
+    assert seconds(service()["TimeoutStopSec"]) > LIMITS.shutdown_s  # a file has one server
+    assert seconds(compose()["services"]["nod"]["stop_grace_period"]) > whole_s
+    drain_s = int(given_to_pods()["NOD_LIMIT_DRAIN_S"])
+    assert pod()["terminationGracePeriodSeconds"] > drain_s + LIMITS.shutdown_s
+
+
+def test_pods_go_on_until_they_are_known_to_take_no_more() -> None:
+    probe = container()["readinessProbe"]
+    noticed_s = probe["periodSeconds"] * probe["failureThreshold"]
+    assert int(given_to_pods()["NOD_LIMIT_DRAIN_S"]) > noticed_s
 
 
 def test_what_is_filled_in_as_an_example_can_be_used(tmp_path: Path) -> None:
     given = {key: value for key, value in environment("nod.env.example").items() if value}
     secret = {key: value for key, value in manifests()["Secret"]["stringData"].items() if value}
-    ours = {each["name"]: each["value"] for each in container()["env"]}
-    for environ in (given, secret | ours):
-        url = environ.pop("NOD_DATABASE_URL")
-        assert url.startswith("postgresql://nod:PASSWORD@")
+    shared = compose()["services"]["nod"]["environment"]
+    for environ in (given | shared, secret | given_to_pods()):
+        assert environ["NOD_DATABASE_URL"].startswith("postgresql://nod:PASSWORD@")
         read = load({"NOD_DATA_DIR": str(tmp_path), **environ}, {})
         assert read.public_url == "https://nod.example.org"
 
@@ -227,6 +235,7 @@ def test_compose_brings_up_nod_after_its_database_and_lets_only_this_machine_in(
     nod, postgres = read["services"]["nod"], read["services"]["postgres"]
     assert nod["depends_on"]["postgres"]["condition"] == "service_healthy"
     assert [each.rsplit(":", 1)[0] for each in nod["ports"]] == ["127.0.0.1:8000"]
+    assert {each.split(":")[0] for each in read["volumes"]} >= {"nod", "nod-2", "postgres"}
     assert (ROOT / "deploy" / nod["build"]["context"]).resolve() == ROOT
     assert (DEPLOY / nod["build"]["context"] / nod["build"]["dockerfile"]).is_file()
     for each in (nod, postgres):
@@ -240,6 +249,17 @@ def test_compose_brings_up_nod_after_its_database_and_lets_only_this_machine_in(
         url
         == f"postgresql://{database['POSTGRES_USER']}:PASSWORD@postgres/{database['POSTGRES_DB']}"
     )
+
+
+def test_compose_has_two_nods_that_differ_in_nothing_but_where_they_are() -> None:
+    services = compose()["services"]
+    one, other = services["nod"], services["nod-2"]
+    assert {name for name in one if one[name] != other[name]} == {"ports", "volumes"}
+    assert [each.rsplit(":", 1)[0] for each in other["ports"]] == ["127.0.0.1:8001"]
+    assert one["volumes"] != other["volumes"]
+    assert one["environment"]["NOD_BUS_URL"] == "nats://nats"
+    assert "nats" in services
+    assert "ports" not in services["nats"]  # nobody but the two can reach it
 
 
 def test_compose_believes_the_proxy_on_this_machine() -> None:
@@ -273,7 +293,9 @@ def test_the_objects_are_about_the_same_pods() -> None:
     labels = read["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert read["Deployment"]["spec"]["selector"]["matchLabels"] == labels
     assert read["Service"]["spec"]["selector"] == labels
-    assert read["Deployment"]["spec"]["replicas"] == 1
+    assert read["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    least = read["PodDisruptionBudget"]["spec"]["minAvailable"]
+    assert least < read["Deployment"]["spec"]["replicas"]
     (source,) = container()["envFrom"]
     assert source["secretRef"]["name"] == read["Secret"]["metadata"]["name"]
     assert pod()["enableServiceLinks"] is False

@@ -41,7 +41,6 @@ async def test_a_server_that_is_well_says_its_schema_and_the_time(tmp_path: Path
     assert way.offset_s is not None
     assert abs(way.offset_s) < 2
     assert doctor_here.clock(SystemClock(), way, None).state == "ok"
-    assert doctor_here.bus(settings).seen == "the database tells the nodes (NOTIFY)"
 
 
 async def test_a_clock_that_is_not_the_servers_is_told(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from nod.cli import doctor_here, doctor_reach
+from nod.cli import doctor_bus, doctor_here, doctor_reach
 from nod.cli.admin import on_database
 from nod.cli.failure import REFUSED
 from nod.cli.finding import Finding, show
@@ -51,7 +51,8 @@ async def _look(settings: Settings, clock: Clock) -> list[Finding]:
     found = [Finding("settings", "ok", f"{settings.public_url}, {settings.data_dir}")]
     found += doctor_here.data_directory(settings.data_dir)
     way = await _database(settings, clock)
-    found += [*way.found, doctor_here.bus(settings), doctor_here.secret_key(settings, way.stored)]
+    found += [*way.found, await doctor_bus.bus(settings), *doctor_bus.role(settings)]
+    found.append(doctor_here.secret_key(settings, way.stored))
     reached, url_offset_s = await doctor_reach.public_url(settings, clock, way.in_use)
     found += [*reached, doctor_here.clock(clock, way, url_offset_s)]
     if way.stored is not None:

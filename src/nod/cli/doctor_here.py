@@ -145,13 +145,6 @@ async def _read(tx: Tx) -> Stored:
     )
 
 
-def bus(settings: Settings) -> Finding:
-    """How processes wake each other."""
-    if settings.is_postgres:
-        return Finding("bus", "ok", "the database tells the nodes (NOTIFY)")
-    return Finding("bus", "ok", "not needed: one process uses the file, and wakes itself")
-
-
 def secret_key(settings: Settings, stored: Stored | None) -> Finding:
     """Whether there is one, others cannot read it, and it opens what is stored."""
     path = key_file(settings.data_dir)
