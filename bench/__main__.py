@@ -19,7 +19,7 @@ from bench.measurements import measurements
 from bench.postgres import databases
 from bench.table import rendered
 
-NAMES = ("herd", "trigger", "throughput", "idle", "chat", "streams", "search")
+NAMES = ("herd", "trigger", "throughput", "idle", "chat", "streams", "search", "cluster", "between")
 
 
 def main() -> int:

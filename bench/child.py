@@ -19,6 +19,8 @@ class Work:
     jobs: int
     callers: int
     target: str  # a PostgreSQL address, an SQLite file, or empty for memory
+    nodes: int = 1
+    bus: str = "notify"
 
 
 Measure = Callable[[Work], Awaitable[Sample]]
@@ -31,8 +33,16 @@ def answer(measures: Mapping[str, Measure]) -> None:
     parser.add_argument("--jobs", type=int, required=True)
     parser.add_argument("--callers", type=int, default=1)
     parser.add_argument("--target", default="")
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--bus", choices=("notify", "nats"), default="notify")
     asked = parser.parse_args()
-    work = Work(jobs=asked.jobs, callers=asked.callers, target=asked.target)
+    work = Work(
+        jobs=asked.jobs,
+        callers=asked.callers,
+        target=asked.target,
+        nodes=asked.nodes,
+        bus=asked.bus,
+    )
     print(json.dumps(uvloop.run(_measured(measures[asked.measure], work))))
 
 

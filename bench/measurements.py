@@ -27,6 +27,8 @@ def measurements(databases: Databases, directory: Path, *, quick: bool) -> Seque
         chat(directory, part),
         streams(directory, part),
         search(directory, part),
+        cluster(databases, 10_000 // part),
+        between(databases, 500 // part),
     ]
 
 
@@ -201,3 +203,56 @@ def fresh(directory: Path, name: str, jobs: int) -> Contestant:
         return str(Path(tempfile.mkdtemp(dir=directory)) / "nod.db")
 
     return Contestant(f"Nod, {name}", "bench.nod", file, ("--jobs", str(jobs)))
+
+
+def cluster(databases: Databases, jobs: int) -> Measurement:
+    """The herd again, of one node on a PostgreSQL and of several."""
+    return Measurement(
+        name="cluster",
+        title=f"cluster: {jobs:,} jobs due in the same second, on one PostgreSQL; seconds late",
+        columns=[
+            Column("first", "first", 2),
+            Column("p50", "p50", 2),
+            Column("p99", "p99", 2),
+            Column("max", "last", 2),
+            Column("rate", "jobs/s"),
+            Column("lost", "lost"),
+            Column("doubled", "doubled"),
+        ],
+        contestants=[
+            Contestant(
+                f"Nod, {words}", "bench.nod", databases.fresh, ("--nodes", str(number), *bus)
+            )
+            for words, number, bus in (
+                ("1 node", 1, ()),
+                ("2 nodes", 2, ()),
+                ("3 nodes", 3, ()),
+                ("3 nodes and NATS", 3, ("--bus", "nats")),
+            )
+        ],
+        jobs=jobs,
+        callers=100,
+        notes=[
+            "100 agents, spread over the nodes. All share this machine: with few cores more",
+            "nodes are not faster, and that none is lost is the point.",
+        ],
+    )
+
+
+def between(databases: Databases, calls: int) -> Measurement:
+    """The way of one call from the node that gets it to the one its agent is connected to."""
+    return Measurement(
+        name="between",
+        title=f"between: {calls} calls one after another, from call to the agent; milliseconds",
+        columns=[Column("p50", "p50", 2), Column("p99", "p99", 2), Column("max", "max", 2)],
+        contestants=[
+            Contestant(f"Nod, {words}", "bench.nod", databases.fresh, options)
+            for words, options in (
+                ("agent on the node called", ("--nodes", "1")),
+                ("agent on another, NOTIFY", ("--nodes", "2")),
+                ("agent on another, NATS", ("--nodes", "2", "--bus", "nats")),
+            )
+        ],
+        jobs=calls,
+        callers=1,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.child import answer
 from bench.nod.app import chat, streams
+from bench.nod.cluster import between, cluster
 from bench.nod.herd import herd
 from bench.nod.idle import idle
 from bench.nod.search import search
@@ -20,5 +21,7 @@ if __name__ == "__main__":
             "chat": chat,
             "streams": streams,
             "search": search,
+            "cluster": cluster,
+            "between": between,
         }
     )

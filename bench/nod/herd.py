@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.arrivals import Arrivals, herd_lateness
 from bench.child import Work
@@ -41,7 +43,9 @@ async def herd(work: Work) -> Sample:
     return sample
 
 
-async def seeded(data_dir: Path, due: int, work: Work) -> list[SeededAgent]:
+async def seeded(
+    data_dir: Path, due: int, work: Work, environ: Mapping[str, str] = MappingProxyType({})
+) -> list[SeededAgent]:
     """`work.callers` agents with equal shares of the tasks."""
     fields = TaskFields(
         name="Herd",
@@ -49,5 +53,5 @@ async def seeded(data_dir: Path, due: int, work: Work) -> list[SeededAgent]:
         schedule="once",
         run_at=datetime.fromtimestamp(due, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-    async with seeding(data_dir) as seeder:
+    async with seeding(data_dir, environ) as seeder:
         return await seeder.agents(work.callers, fields, work.jobs // work.callers)

@@ -43,7 +43,7 @@ async def idle(work: Work) -> Sample:
         creating = await median_ms(
             lambda: caller.call("POST", "/api/agent/tasks", NOT_DUE, asked.headers)
         )
-        firing = percentile(sorted(await waits(server, event, CALLS)), 0.5) * 1000
+        firing = percentile(sorted(await waits(server, server, event, CALLS)), 0.5) * 1000
         caller.close()
     return {"cpu": used, "memory": memory, "list": listing, "create": creating, "fire": firing}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from nod.actions.accounts import owner_of_new_agents
@@ -74,9 +75,11 @@ async def inserted(tx: Tx, template: Task) -> str | None:
 
 
 @asynccontextmanager
-async def seeding(data_dir: Path) -> AsyncIterator[Seeder]:
-    """Open the database that a server with this data directory will use."""
-    settings = load({**os.environ, "NOD_DATA_DIR": str(data_dir)}, {})
+async def seeding(
+    data_dir: Path, environ: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Seeder]:
+    """Open the database that a server with this data directory and environment will use."""
+    settings = load({**os.environ, "NOD_DATA_DIR": str(data_dir), **environ}, {})
     store = Store(open_database(settings, exclusive=True), SystemClock(), settings.limits)
     await store.start()
     try:

@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.nod.caller import Caller
 
@@ -44,8 +45,11 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(data_dir: Path) -> AsyncIterator[Server]:
-    """Start a server on the data directory's SQLite file, and stop it at the end.
+async def serving(
+    data_dir: Path, environ: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Server]:
+    """Start a server on the data directory's SQLite file, or on what `environ` names instead, and
+    stop it at the end.
 
     Raises:
         RuntimeError: it ended, with what it said last.
@@ -56,7 +60,7 @@ async def serving(data_dir: Path) -> AsyncIterator[Server]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", "from nod.cli.main import main; main()", "serve"),
             *("--host", host, "--port", str(port)),
-            env={**os.environ, **LIMITS, "NOD_DATA_DIR": str(data_dir)},
+            env={**os.environ, **LIMITS, "NOD_DATA_DIR": str(data_dir), **environ},
             stdout=output,
             stderr=output,
         )

@@ -28,16 +28,17 @@ async def trigger(work: Work) -> Sample:
     async with seeding(data_dir) as seeder:
         agent = await seeder.agent(EVENT_TASK, 1)
     async with serving(data_dir) as server:
-        return spread(await waits(server, agent, work.jobs), scale=1000)
+        return spread(await waits(server, server, agent, work.jobs), scale=1000)
 
 
-async def waits(server: Server, agent: SeededAgent, calls: int) -> list[float]:
-    """Seconds from each call to its event's arrival."""
+async def waits(called: Server, server: Server, agent: SeededAgent, calls: int) -> list[float]:
+    """Seconds from each call of one server to its event's arrival from the one that the agent is
+    connected to, which may be another."""
     arrivals = Arrivals()
     socket = await AgentSocket.connect(
         server, agent, lambda _, at, event: arrivals.add(event["run_id"], at)
     )
-    caller = await Caller.connect(server.host, server.port)
+    caller = await Caller.connect(called.host, called.port)
 
     async def call() -> None:
         await caller.call("POST", f"/api/webhooks/{agent.trigger_ids[0]}", {"order": time.time()})
