@@ -16,7 +16,7 @@ from nod.domain.model import Event, Task
 from nod.engine import deliver as delivering
 from nod.engine import webhooks as sending
 from nod.engine.aside import Aside
-from nod.engine.attempts import Attempt, record_attempt, replay
+from nod.engine.attempts import Attempt, acknowledge, record_attempt, replay
 from nod.engine.deliver import Deliverer
 from nod.engine.fire import run_now
 from nod.engine.node import Node
@@ -255,6 +255,36 @@ async def test_closing_stops_what_is_being_read(delivery: Delivery, task: Task) 
     await delivery.deliverer.close()
     await asyncio.sleep(0)
     assert socket.frames.empty()
+
+
+# other nodes
+
+
+async def test_what_has_ended_on_another_node_makes_room_here(
+    delivery: Delivery, task: Task
+) -> None:
+    first = await delivery.event(task)
+    socket = delivery.open()
+    assert (await sent(socket)).event.id == first.id
+    await until(lambda: not socket.behind and not socket.syncing)
+    delivery.world.store.on_commit = lambda _: None  # nobody tells of the second
+    second = await delivery.event(task)
+    socket.behind = True
+    delivery.deliverer.ended_elsewhere(delivery.world.agent.id, event_id="evt_other")
+    assert socket.frames.empty()
+    world = delivery.world
+    await world.store.write(lambda tx: acknowledge(tx, world.agent, first.id))
+    delivery.deliverer.ended_elsewhere(world.agent.id, event_id=first.id)
+    assert (await sent(socket)).event.id == second.id
+
+
+async def test_an_api_sends_no_webhook_for_an_agent_that_has_just_left(
+    delivery: Delivery, task: Task
+) -> None:
+    event = await delivery.event(task)
+    assert delivery.webhooks.may_send(event)
+    delivery.deliverer._node.role = "api"
+    assert not delivery.webhooks.may_send(event)
 
 
 # attempts of events that changed meanwhile
