@@ -11,6 +11,7 @@ import pytest
 from nod.domain.limits import Limits
 from nod.store import postgres_schema
 from nod.store.migrate import load_migrations, migrate
+from nod.store.nodes import Asker
 from nod.store.store import Tx
 from support.clock import FakeClock
 from support.databases import KINDS, Kind, execute
@@ -61,11 +62,12 @@ async def test_what_the_first_release_stored_is_there_after_the_start_of_the_new
 
 async def _seen(tx: Tx) -> dict[str, object]:
     task = await tx.tasks.get("tsk_1")
+    waits = await tx.events.undelivered("agt_1", 0, 3, Asker("node_1", 0), 0, 10)
     assert task is not None
     return {
         "task": (task.name, task.notify, task.next_fire_at),
         "runs": [(run.status, run.summary) for run in await tx.runs.of_task("tsk_1", 10)],
-        "waits": [each.event.id for each in await tx.events.undelivered("agt_1", 0, 3, 0, 10)],
+        "waits": [each.event.id for each in waits],
         "messages": [each.id for each in await tx.chat.messages("cnv_1", 10)],
         "picture of": [each.id for each in await tx.chat.pictures("msg_1")],
         "found by its text": [

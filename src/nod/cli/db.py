@@ -11,13 +11,13 @@ from pathlib import Path
 
 import click
 
-from nod.app import open_database
 from nod.cli.copying import without_password
 from nod.cli.failure import Failure
 from nod.cli.output import as_json, show_json, show_table
 from nod.cli.sealed import opens, present_key, sealed_secret
 from nod.clock import SystemClock
 from nod.config import Settings, load
+from nod.opening import open_database
 from nod.secrets import key_file
 from nod.store.database_copy import Compared, DifferentCopy, copy_database
 from nod.store.file_lock import lock_database
