@@ -391,3 +391,21 @@ def test_what_one_database_alone_has_stands_in_a_file_of_its_own(tmp_path: Path)
         (tmp_path / name).write_text(f"-- additive\nSELECT '{name}';")
     (step,) = load_migrations(tmp_path, "postgres")
     assert re.findall(r"SELECT '(.+)';", step.sql) == ["0001_first.sql", "0001_first.postgres.sql"]
+
+
+async def test_a_connection_that_breaks_while_it_is_given_back_costs_its_unit_nothing(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(self: Any, **_: Any) -> None:
+        self.terminate()
+        raise BrokenPipeError(32, "Broken pipe")
+
+    async def unit(connection: Connection) -> str:
+        await connection.one("hold", id="a")
+        # As when another unit has just found out that the server was restarted.
+        await database._pool.expire()
+        return "done"
+
+    monkeypatch.setattr(asyncpg.Connection, "close", broken)
+    assert await database.write(unit) == "done"
+    assert await database.write(unit) == "done"

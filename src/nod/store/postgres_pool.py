@@ -1,5 +1,6 @@
 """The connections to PostgreSQL: how they are made, lent, and given up."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -76,7 +77,10 @@ class Pool:
         try:
             yield raw
         finally:
-            await self._pool.release(raw)
+            # A connection of before is closed by this. That it cannot be said good-bye to any more
+            # is nothing to the unit, which may have been stored.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._pool.release(raw)
 
     async def _lend(self) -> Any:
         try:
