@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,8 +26,11 @@ from support.nats import KINDS, bus, bus_of
 from support.receiver import receiving
 from support.server import RunningServer
 
-SOCKETS = 9
-TASKS = 300
+# By these variables the same test runs at full size: 20,000 tasks and 300 agents.
+SOCKETS = int(os.environ.get("NOD_TEST_CLUSTER_AGENTS", "9"))
+TASKS = int(os.environ.get("NOD_TEST_CLUSTER_TASKS", "300"))
+LEAD_S = 5 + TASKS / 150  # all are stored by then
+PATIENCE_S = 20 + TASKS / 100
 
 
 @dataclass
@@ -125,14 +129,14 @@ async def test_one_killed_and_one_restarted_lose_no_run_and_make_none_twice(
         first, second, third = nodes.servers
         who = [await first.add_agent(f"Socket {number}") for number in range(SOCKETS)]
         hooked = [await first.add_agent(f"Hook {n}", webhook_url=hook.url) for n in range(2)]
-        task_ids = await plan(first, [*who, *hooked], TASKS, 5, 1)
+        task_ids = await plan(first, [*who, *hooked], TASKS, LEAD_S, 1)
         called = await call_with_two_events(first, [*who, *hooked])
         await nodes.start()
         async with nodes.crowd(who):
-            await nodes.arrivals.wait(len(called) + TASKS // 3)
+            await nodes.arrivals.wait(len(called) + TASKS // 3, LEAD_S + PATIENCE_S)
             await asyncio.gather(asyncio.to_thread(second.kill), asyncio.to_thread(third.stop))
             await asyncio.to_thread(third.start)
-            await nodes.arrivals.wait(len(called) + TASKS)
+            await nodes.arrivals.wait(len(called) + TASKS, PATIENCE_S)
         found = await runs_of(first, task_ids)
     made = [run.id for runs in found.values() for run in runs]
     assert [len(runs) for runs in found.values()] == [1] * TASKS

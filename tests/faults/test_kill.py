@@ -47,9 +47,9 @@ class Arrivals:
         async with self.came:
             self.came.notify_all()
 
-    async def wait(self, count: int) -> None:
+    async def wait(self, count: int, patience_s: float = PATIENCE_S) -> None:
         """Until so many runs have arrived."""
-        async with asyncio.timeout(PATIENCE_S), self.came:
+        async with asyncio.timeout(patience_s), self.came:
             await self.came.wait_for(lambda: len(self.events) >= count)
 
 
