@@ -3,64 +3,17 @@
 import json
 import os
 import signal
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from nod.client.types import Run
-from support.cli import Shell, new_shell, soon
+from support.cli import Shell, new_shell
 from support.server import RunningServer
+from support.worker import RunningWorker, add_once, only_run
 
-Worker = Callable[..., "RunningWorker"]
-
-
-class RunningWorker:
-    """`nod work`, with its log line by line."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        self.lines: list[str] = []
-        self._more = threading.Condition()
-        self._reading = threading.Thread(target=self._read)
-        self._reading.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._more:
-                self.lines.append(line)
-                self._more.notify_all()
-
-    def logged(self, *words: str, times: int = 1) -> str:
-        """The last of `times` lines with all of the words, once it is there."""
-
-        def found() -> list[str]:
-            return [line for line in self.lines if all(word in line for word in words)]
-
-        with self._more:
-            assert self._more.wait_for(lambda: len(found()) >= times, 30), "".join(self.lines)
-            return found()[times - 1]
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.end()
-
-    def end(self) -> int:
-        status = self.process.wait(timeout=60)
-        self._reading.join()
-        return status
-
-    def clean_up(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.end()
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
+Worker = Callable[..., RunningWorker]
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +43,6 @@ def work(shell: Shell) -> Iterator[Worker]:
     yield start
     for worker in running:
         worker.clean_up()
-
-
-def add_once(shell: Shell, name: str = "Standup", prompt: str = "Do it", seconds: float = 1) -> str:
-    with shell.client() as client:
-        return client.create_task(name, prompt, "once", run_at=soon(seconds))["id"]
-
-
-def only_run(shell: Shell, task_id: str) -> Run:
-    """The task's run, with its full deliverable."""
-    with shell.client() as client:
-        (run,) = client.runs(task_id)
-        return client.run(run["id"])
 
 
 def test_the_prompt_goes_in_and_the_output_is_the_deliverable(shell: Shell, work: Worker) -> None:

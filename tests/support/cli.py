@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ import httpx
 
 from nod import Client
 from support.server import RunningServer
+
+# Where `nod work` keeps what it has in hand: for tests not in the home of whoever runs them.
+_STATE = Path(tempfile.gettempdir()) / f"nod-tests-{os.getuid()}"
 
 
 def soon(seconds: float = 1) -> str:
@@ -32,7 +36,7 @@ class Shell:
     def environ(self, more: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NOD_")}
         ours = {"NOD_API_URL": self.url, "NOD_AGENT_ID": self.agent_id, "NOD_SECRET": self.secret}
-        return {**kept, **ours, **more}
+        return {**kept, "XDG_STATE_HOME": str(_STATE), **ours, **more}
 
     def run(
         self, *arguments: str, stdin: str = "", command: str = "nod", **more: str

@@ -6,7 +6,7 @@ import click
 
 from nod.cli.failure import REFUSED
 from nod.cli.output import as_json, show_json, show_text
-from nod.cli.reading import in_run, text_or_stdin
+from nod.cli.reading import in_run, mark_answer_seen, text_or_stdin
 from nod.client.client import Client
 from nod.client.types import Decision
 
@@ -65,6 +65,8 @@ def ask(
             show_json(asked) if json_ else click.echo(asked["decision_id"])
             return
         decision = client.wait_for(asked["decision_id"], timeout_s=timeout_s)
+    if decision["status"] != "pending":
+        mark_answer_seen(decision["id"])
     show_json(decision) if json_ else _show(decision)
     ctx.exit(REFUSED if decision["status"] in _NO else 0)
 

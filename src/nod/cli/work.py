@@ -2,49 +2,27 @@
 
 import asyncio
 import logging
-import shutil
+import os
 import signal
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nod.cli.failure import UNREACHABLE, Misuse
+from nod.cli.work_options import options_of, work_options
+
+if TYPE_CHECKING:
+    from nod.worker.options import Options
 
 
 @click.command()
-@click.option(
-    "--concurrency",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1, 100),
-    help="Commands at the same time.",
-)
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(0, min_open=True),
-    help="End a command after so many seconds.",
-)
-@click.option(
-    "--grace",
-    "grace_s",
-    default=10.0,
-    show_default=True,
-    type=click.FloatRange(0),
-    help="Seconds for commands when stopped.",
-)
+@work_options
 @click.option("--once", is_flag=True, help="End when the runs that have come are done.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
-def work(
-    ctx: click.Context,
-    concurrency: int,
-    timeout_s: float | None,
-    grace_s: float,
-    once: bool,
-    command: tuple[str, ...],
-) -> None:
+def work(ctx: click.Context, /, once: bool, **given: Any) -> None:
     """Runs COMMAND for each due task of this agent: nod work -- ./my-agent --flag
 
     \b
@@ -56,27 +34,24 @@ def work(
     exit status       0 is completed, all else failed, with the end of standard error
 
     COMMAND runs in its own process group, and is ended when the run is cancelled.
+
+    With --recipe a program that is known is run instead, and answers your messages as well.
     """
-    if shutil.which(command[0]) is None:
-        raise Misuse(f"there is no command {command[0]!r}")
+    options = options_of(given)
     _log_to_stderr()
-    status = asyncio.run(_work(command, concurrency, timeout_s, grace_s, once))
-    ctx.exit(status)
+    ctx.exit(asyncio.run(_work(options, once)))
 
 
-async def _work(
-    command: tuple[str, ...],
-    concurrency: int,
-    timeout_s: float | None,
-    grace_s: float,
-    once: bool,
-) -> int:
+async def _work(options: "Options", once: bool) -> int:
     """Works until SIGTERM or SIGINT; a second one stops at once."""
     from nod.client.agent import Agent
-    from nod.worker.place import Options
     from nod.worker.worker import Worker
 
-    worker = Worker(Agent(), Options(command, concurrency, timeout_s, grace_s))
+    agent = Agent()
+    try:
+        worker = Worker(agent, options, state_folder(agent.client.settings.agent_id))
+    except OSError as error:
+        raise Misuse(f"cannot keep what is in hand: {error}") from error
     running = asyncio.create_task(worker.run(once=once))
     stops = iter([worker.stop])
 
@@ -92,6 +67,13 @@ async def _work(
     if worker.unreported:
         return UNREACHABLE
     return 1 if once and worker.failed else 0
+
+
+def state_folder(agent_id: str) -> Path:
+    """Where a worker keeps what it has in hand (XDG Base Directory, `$XDG_STATE_HOME`)."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    name = "".join(c for c in agent_id if c.isalnum() or c in "_-")
+    return Path(base) / "nod" / "work" / name
 
 
 def _log_to_stderr() -> None:

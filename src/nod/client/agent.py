@@ -69,6 +69,10 @@ class Agent:
         self._online = asyncio.Event()
         self._offline = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.keep: Callable[[Event], None] | None = None
+        """Called with each event before it is acknowledged: to write down what must not be lost
+        with this process.
+        """
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -250,6 +254,8 @@ class Agent:
         frame = await link.receive()
         if frame.get("type") in _SILENT:
             return
+        if self.keep is not None:
+            self.keep(frame)
         await self._inbox.put(frame)
         if isinstance(frame.get("event_id"), str):
             await link.send({"type": "ack", "event_id": frame["event_id"]})
@@ -279,5 +285,7 @@ class Agent:
         if not events and time.monotonic() - began < _SHORT_POLL_S:
             raise ConnectError("the long poll came back empty at once")
         for event in events:
+            if self.keep is not None:
+                self.keep(event)
             await self._inbox.put(event)
             await self.client.ack_event(event["event_id"])

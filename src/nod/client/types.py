@@ -95,6 +95,7 @@ class Run(TypedDict):
     scheduled_for: NotRequired[str]
     trigger: NotRequired[str]
     delivery: NotRequired[str]
+    usage: NotRequired[dict[str, Any]]
     error: NotRequired[str | None]
     reason: NotRequired[str | None]
 

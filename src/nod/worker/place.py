@@ -3,166 +3,175 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict
+from typing import Literal
 
 from nod.client import requests
 from nod.client.agent import Agent
 from nod.client.errors import ApiError, Conflict, NodError, NotFound
+from nod.client.types import Context, Event, Run
+from nod.worker import leftovers
+from nod.worker.capture import Capture
 from nod.worker.job import ENDED, Job
-from nod.worker.process import Process
+from nod.worker.journal import Journal
+from nod.worker.options import Options
+from nod.worker.process import Start
+from nod.worker.recipe_run import BROKEN_OFF, RecipeRun
 from nod.worker.report import Finished, Report, not_run, report_of
 from nod.worker.reporting import answered, deliver
+from nod.worker.watch import Signals, Watch
 from nod.worker.workspace import Workspace, workspace
 
 logger = logging.getLogger("nod.work")
 
+Outcome = Literal["completed", "failed", "parked", "left"]
+
 _HEARTBEAT_S = 1.0
 # Without a socket each heartbeat is a request.
 _REST_HEARTBEAT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to run and how. `timeout_s` None: as long as the server lets it."""
-
-    command: Sequence[str]
-    concurrency: int = 1
-    timeout_s: float | None = None
-    grace_s: float = 10.0
-
-
-@dataclass(slots=True)
-class Signals:
-    """What can end a command from outside: `over` by the server, `stopping` by the operator."""
-
-    stopping: asyncio.Event
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    over_status: str = ""
-
-    def end(self, status: str) -> None:
-        """The run is over for the server."""
-        self.over_status = status
-        self.over.set()
+# A heartbeat that says something new is written by the server at once.
+_NEW_TEXT_S = 3.0
+_STATUS_CHARS = 200
 
 
 class Place:
     """Does one job. `signals` may be set from outside at any time."""
 
-    def __init__(self, agent: Agent, options: Options, job: Job, signals: Signals) -> None:
+    def __init__(
+        self, agent: Agent, options: Options, job: Job, signals: Signals, journal: Journal
+    ) -> None:
         self._agent = agent
         self._client = agent.client
         self._options = options
         self._job = job
         self._signals = signals
+        self._journal = journal
+        self._recipe: RecipeRun | None = None
+        if options.recipe is not None:
+            self._recipe = RecipeRun(
+                self._client, options, options.recipe, job, signals, self._done_with
+            )
 
-    async def work_safely(self) -> bool:
-        """`work`, where nothing that one run meets ends the worker. True if completed."""
+    async def work_safely(self) -> Outcome:
+        """`work`, where nothing that one run meets ends the worker."""
         try:
             return await self.work()
         except ApiError as error:
             logger.warning("%s cannot be done: %s", self._job.run_id, error.detail)
+            self._forget()
         except Exception:
             logger.exception("%s met an error of this worker", self._job.run_id)
-            await deliver(
-                self._client, self._job.run_id, not_run("the worker met an error; see its log")
-            )
-        return False
+            await self._report(not_run("the worker met an error; see its log"), time.monotonic())
+        return "failed"
 
-    async def work(self) -> bool:
-        """Runs the command and reports. True if the run is completed.
+    async def work(self) -> Outcome:
+        """Runs the command and reports.
 
-        1. Look whether the run is still wanted, and fetch its scratchpad.
-        2. Run the command under heartbeats until it ends or must end.
-        3. Report, unless the server has closed the run already.
+        1. See how far a worker before this one has come.
+        2. Look whether the run is still wanted, and fetch its scratchpad.
+        3. Run the command under heartbeats until it ends or must end.
+        4. Report, unless the server has closed the run already.
         """
         job, began = self._job, time.monotonic()
+        entry = self._journal.entry(job.run_id)
+        state = entry.state if entry is not None else "waiting"
+        if entry is not None and state == "done":
+            return await self._report(Report(**entry.report), began)
         if self._signals.stopping.is_set():
+            if state != "waiting":
+                return "left"  # for the next start
             return await self._report(not_run("not started: the worker was stopped"), began)
         run = await answered(self._client, requests.run(job.run_id))
         if run["status"] in ENDED:
             logger.info("%s not started, it is already %s: %s", job.run_id, run["status"], job.name)
-            return False
+            self._forget()
+            return "failed"
+        if state == "parked" and not self._signals.answers:
+            return "parked"
+        if state == "started":
+            leftovers.end_all(job.run_id)
+        if entry is not None and state == "parked":
+            run["usage"] = entry.report["usage"]  # the server has it from the last heartbeat
         context = await answered(self._client, requests.context(job.run_id))
-        logger.info("%s started: %s", job.run_id, job.name)
+        return await self._do(run, context, began, broken_off=state == "started")
+
+    async def _do(self, run: Run, context: Context, began: float, *, broken_off: bool) -> Outcome:
+        job = self._job
+        if broken_off:
+            await self._say_broken_off()
+        else:
+            logger.info("%s started: %s", job.run_id, job.name)
+        self._journal.mark(job.run_id, "started")
         try:
-            with workspace(job, context, self._client.settings) as files:
-                report = await self._run(files)
+            with workspace(job, context, self._client.settings, self._options) as files:
+                report = await self._run(run, context, files, broken_off=broken_off)
         except OSError as error:
-            report = not_run(f"cannot run {self._options.command[0]!r} here: {error}")
-        if report is None:
+            report = not_run(f"cannot run {self._options.program!r} here: {error}")
+        if self._signals.over.is_set():
             status = self._signals.over_status
             logger.info("%s stopped, Nod says it is %s: %s", job.run_id, status, job.name)
-            return False
+            self._forget()
+            return "failed"
+        if report is None:
+            logger.info("%s waits for its person: %s", job.run_id, job.name)
+            used = self._recipe.usage if self._recipe is not None else {}
+            self._journal.mark(job.run_id, "parked", {"usage": used})
+            return "parked"
         return await self._report(report, began)
 
-    async def _run(self, files: Workspace) -> Report | None:
-        """The report on the command; None when the server no longer waits for one."""
-        process = await Process.start(self._options.command, files.environment, files.prompt)
-        heart = asyncio.create_task(self._beat())
+    async def _run(
+        self, run: Run, context: Context, files: Workspace, *, broken_off: bool
+    ) -> Report | None:
+        """The report on the work; None when it waits for the person."""
+        if self._recipe is not None:
+            return await self._recipe.work(run, context, files, self._beat, broken_off=broken_off)
+        if broken_off:
+            return not_run(BROKEN_OFF)
+        return await self._command(files)
+
+    async def _command(self, files: Workspace) -> Report:
+        limit = self._options.output_bytes
+        # Headings and the line about what is missing have to fit in as well.
+        stdout, stderr = (Capture(limit * 3 // 4, limit * 3 // 16) for _ in range(2))
+        command = list(self._options.command)
+        if self._options.script:
+            command.append(str(files.prompt))
+        what = Start(command, files.environment, files.prompt, files.place, self._job.run_id)
+        watch = Watch(self._options, self._signals)
+        status, ended_by = await watch.run(what, stdout.add, stderr.add, self._beat())
+        was_set = files.output_was_set()
+        return report_of(Finished(status, stdout.text(), stderr.text(), was_set, ended_by, limit))
+
+    async def _say_broken_off(self) -> None:
+        """Nothing goes on silently: the person sees that there was a break."""
+        logger.info("%s was broken off with its worker: %s", self._job.run_id, self._job.name)
+        title = f"The worker was restarted in the middle of {self._job.name[:200]}"
         try:
-            status, ended_by = await self._until_end(process)
-        finally:
-            heart.cancel()
-            await asyncio.wait([heart])
-        if self._signals.over.is_set():
-            return None
-        finished = Finished(
-            status,
-            process.stdout.text(),
-            process.stderr.text(),
-            files.output_was_set(),
-            ended_by,
-        )
-        return report_of(finished)
-
-    async def _until_end(self, process: Process) -> tuple[int, str | None]:
-        """The exit status, and who ended the command if it did not end by itself."""
-        ending = asyncio.create_task(process.wait())
-        reasons = [asyncio.create_task(reason) for reason in self._reasons()]
-        try:
-            done, _ = await asyncio.wait([ending, *reasons], return_when=asyncio.FIRST_COMPLETED)
-            if ending in done:
-                return ending.result(), None
-            return await process.stop(), next(each.result() for each in reasons if each.done())
-        except BaseException:
-            await process.stop()
-            raise
-        finally:
-            for task in (ending, *reasons):
-                task.cancel()
-            await asyncio.wait([ending, *reasons])
-
-    def _reasons(self) -> list[Coroutine[Any, Any, str]]:
-        reasons = [self._closed_by_server(), self._worker_stopped()]
-        if self._options.timeout_s is not None:
-            reasons.append(self._time_up(self._options.timeout_s))
-        return reasons
-
-    async def _closed_by_server(self) -> str:
-        await self._signals.over.wait()
-        return f"Nod closed the run: {self._signals.over_status}"
-
-    async def _worker_stopped(self) -> str:
-        await self._signals.stopping.wait()
-        await asyncio.sleep(self._options.grace_s)
-        return f"the worker was stopped, and this did not end within {self._options.grace_s:g} s"
-
-    async def _time_up(self, timeout_s: float) -> str:
-        await asyncio.sleep(timeout_s)
-        return f"the command was stopped after {timeout_s:g} s (--timeout)"
+            await self._client.alert(title, task_run_id=self._job.run_id)
+        except NodError as error:
+            logger.debug("%s: no word of the break: %s", self._job.run_id, error)
 
     async def _beat(self) -> None:
         """Signs of life for the server; what it says of the run comes back over the socket."""
+        text, said_at = "", float("-inf")
         while True:
+            if time.monotonic() - said_at >= _NEW_TEXT_S:
+                text, said_at = self._status_text(), time.monotonic()
             try:
-                await self._agent.heartbeat(self._job.run_id, status_text=self._job.name[:200])
+                await self._agent.heartbeat(
+                    self._job.run_id,
+                    status_text=text,
+                    usage=(self._recipe and self._recipe.usage) or None,
+                )
             except (Conflict, NotFound):
                 await self._look()
             except NodError as error:
                 logger.debug("%s: no sign of life: %s", self._job.run_id, error)
             await asyncio.sleep(_HEARTBEAT_S if self._agent.connected else _REST_HEARTBEAT_S)
+
+    def _status_text(self) -> str:
+        doing = self._recipe.doing if self._recipe is not None else ""
+        return (doing or self._job.name)[:_STATUS_CHARS]
 
     async def _look(self) -> None:
         """Finds out how the run has ended, when a heartbeat by REST was refused for it."""
@@ -174,8 +183,19 @@ class Place:
             if run["status"] in ENDED:
                 self._signals.end(run["status"])
 
-    async def _report(self, report: Report, began: float) -> bool:
+    async def _report(self, report: Report, began: float) -> Outcome:
         job, took_s = self._job, time.monotonic() - began
+        self._journal.mark(job.run_id, "done", asdict(report))
         outcome = await deliver(self._client, job.run_id, report)
         logger.info("%s %s after %.1f s: %s", job.run_id, outcome, took_s, job.name)
-        return outcome == "completed"
+        self._forget()
+        return "completed" if outcome == "completed" else "failed"
+
+    def _forget(self) -> None:
+        """The run is done with, and with it the answers to its requests."""
+        self._journal.drop(self._job.run_id)
+        for event in self._signals.answers:
+            self._done_with(event)
+
+    def _done_with(self, event: Event) -> None:
+        self._journal.drop(str(event.get("event_id")))

@@ -3,23 +3,26 @@
 import signal
 from dataclasses import dataclass
 
-from nod.client.types import RunResult
+from nod.client.types import RunResult, Usage
 from nod.worker.capture import shorten
+from nod.worker.options import OUTPUT_BYTES
 
 SUMMARY_CHARS = 1_000
-OUTPUT_BYTES = 1024 * 1024
 _POINTER = "\n\n… (the beginning; the whole text is this run's output)"
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What came of a command. `ended_by` says who ended it, if it did not end by itself."""
+    """What came of a command. `ended_by` says who ended it, if it did not end by itself, or why it
+    has failed although its exit status does not say so.
+    """
 
     status: int
     stdout: str
     stderr: str
     output_was_set: bool
     ended_by: str | None = None
+    output_bytes: int = OUTPUT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Report:
     result: RunResult
     summary: str
     output: str | None
+    usage: Usage | None = None
 
 
 def report_of(finished: Finished) -> Report:
@@ -49,7 +53,7 @@ def _success(finished: Finished) -> Report:
         return Report("completed", _beginning(text, "\n\n… (more on standard output)"), None)
     if len(text) <= SUMMARY_CHARS:
         return Report("completed", text, None)
-    return Report("completed", _beginning(text, _POINTER), shorten(text, OUTPUT_BYTES))
+    return Report("completed", _beginning(text, _POINTER), shorten(text, finished.output_bytes))
 
 
 def _failure(finished: Finished) -> Report:
@@ -62,11 +66,11 @@ def _failure(finished: Finished) -> Report:
     summary = _ending(cause, stderr, "the end of standard error; all of it is this run's output")
     if not stdout and stderr in summary:
         return Report("failed", summary, None)
-    return Report("failed", summary, _both(cause, stdout, stderr))
+    return Report("failed", summary, _both(cause, stdout, stderr, finished.output_bytes))
 
 
-def _both(cause: str, stdout: str, stderr: str) -> str:
-    half = (OUTPUT_BYTES - len(cause.encode()) - 1_000) // 2
+def _both(cause: str, stdout: str, stderr: str, limit_bytes: int) -> str:
+    half = (limit_bytes - len(cause.encode()) - 1_000) // 2
     parts = [f"**Failed:** {cause}"]
     for heading, text in (("Standard error", stderr), ("Standard output", stdout)):
         if text:

@@ -48,7 +48,7 @@ async def deliver(client: AsyncClient, run_id: str, report: Report) -> str:
 
 
 def _completion(run_id: str, report: Report) -> Request[RunDone]:
-    return requests.complete_run(run_id, report.result, report.summary or None)
+    return requests.complete_run(run_id, report.result, report.summary or None, usage=report.usage)
 
 
 async def _store_output(client: AsyncClient, run_id: str, text: str) -> None:

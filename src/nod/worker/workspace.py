@@ -2,66 +2,84 @@
 
 import json
 import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from nod.client.settings import Settings
 from nod.client.types import Context
+from nod.worker.environment import ANSWERS_SEEN, OUTPUT_MARKER, credentials, inherited
 from nod.worker.job import Job
-
-# `nod-task-output` touches the file this names, so that the worker leaves the output alone.
-OUTPUT_MARKER = "NOD_OUTPUT_MARKER"
-_OURS = ("NOD_PAYLOAD_FILE", "NOD_TRIGGER_FILE", "NOD_CONTEXT_FILE", OUTPUT_MARKER)
+from nod.worker.options import Options
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """`prompt` is the file for standard input."""
+    """`prompt` is the file with the task's prompt, `place` the folder to run in."""
 
     prompt: Path
     environment: Mapping[str, str]
-    marker: Path
+    place: Path
+    _files: Path
 
     def output_was_set(self) -> bool:
         """Whether the command has set the run's output itself."""
-        return self.marker.exists()
+        return (self._files / _OUTPUT_SET).exists()
+
+    def answers_seen(self) -> set[str]:
+        """The ids of the decisions whose answers the command has waited for itself."""
+        seen = self._files / _SEEN
+        return set(seen.read_text(encoding="utf-8").split()) if seen.exists() else set()
+
+    def file_with(self, text: str) -> Path:
+        """A file with another prompt."""
+        names = (self._files / f"turn-{number}.md" for number in count())
+        return _write(next(each for each in names if not each.exists()), text)
+
+
+_OUTPUT_SET, _SEEN = "output-set", "answers-seen"
 
 
 @contextmanager
-def workspace(job: Job, context: Context, settings: Settings) -> Iterator[Workspace]:
-    """Files for one run of the command, removed afterwards."""
+def workspace(
+    job: Job, context: Context, settings: Settings, options: Options
+) -> Iterator[Workspace]:
+    """Files for one run of the command, removed afterwards. Raises OSError."""
+    place = folder_for(options, job.task_id)
     with tempfile.TemporaryDirectory(prefix="nod-run-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        files = {"NOD_CONTEXT_FILE": _json(folder / "context.json", context["blocks"])}
+        files = {
+            "NOD_CONTEXT_FILE": _json(folder / "context.json", context["blocks"]),
+            OUTPUT_MARKER: folder / _OUTPUT_SET,
+            ANSWERS_SEEN: folder / _SEEN,
+        }
         if job.triggered:
             files["NOD_PAYLOAD_FILE"] = _json(folder / "payload.json", job.payload)
             files["NOD_TRIGGER_FILE"] = _json(folder / "trigger.json", job.trigger)
-        marker = folder / "output-set"
-        prompt = _write(folder / "prompt.md", job.prompt)
-        names = {key: str(path) for key, path in {**files, OUTPUT_MARKER: marker}.items()}
-        yield Workspace(prompt, {**_inherited(), **_about(job, settings), **names}, marker)
+        environment = {
+            **inherited(options.environment),
+            **credentials(settings),
+            **_about(job),
+            **{key: str(path) for key, path in files.items()},
+        }
+        yield Workspace(_write(folder / "prompt.md", job.prompt), environment, place, folder)
 
 
-def _inherited() -> dict[str, str]:
-    """The worker's own environment, less what another run left, with `nod` on the path."""
-    environment = {key: value for key, value in os.environ.items() if key not in _OURS}
-    if shutil.which("nod") is None:
-        scripts = str(Path(sys.executable).parent)
-        environment["PATH"] = os.pathsep.join([environment.get("PATH", os.defpath), scripts])
-    return environment
+def folder_for(options: Options, name: str) -> Path:
+    """The folder to run in: the one for all, or the one in it for `name`. Raises OSError."""
+    if not options.per_task:
+        return options.folder
+    folder = options.folder / "".join(c for c in name if c.isalnum() or c in "_-")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
-def _about(job: Job, settings: Settings) -> dict[str, str]:
+def _about(job: Job) -> dict[str, str]:
     return {
-        "NOD_API_URL": settings.url,
-        "NOD_AGENT_ID": settings.agent_id,
-        "NOD_SECRET": settings.secret,
         "NOD_RUN_ID": job.run_id,
         "NOD_TASK_ID": job.task_id,
         # A NUL cannot stand in an environment.

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nod.worker.report import OUTPUT_BYTES, SUMMARY_CHARS, Finished, Report, not_run, report_of
+from nod.worker.options import OUTPUT_BYTES
+from nod.worker.report import SUMMARY_CHARS, Finished, Report, not_run, report_of
 
 
 def success(stdout: str, output_was_set: bool = False) -> Report:
