@@ -390,3 +390,18 @@ def test_what_cannot_work_is_said_at_once(
     told = shell.run("work", *arguments, PATH=path)
     assert told.returncode == 2
     assert said in told.stderr
+
+
+def test_claude_code_asks_its_person_before_it_acts(
+    shell: Shell, person: Person, work: Work, programs: Programs
+) -> None:
+    worker = work("claude-code")
+    task_id = add_once(shell, prompt="@@tool rm -r build")
+    decision_id = person.next_question(shell.agent_id)
+    shown = person.http.get(f"/api/decisions/{decision_id}").json()
+    assert shown["title"] == "Bash: rm -r build"
+    person.answer(decision_id, "approved")
+    worker.logged("completed after")
+    run = only_run(shell, task_id)
+    assert str(run["summary"]).startswith("allow (Your person allows this): Done")
+    assert len(programs.calls()) == 1  # the answer went to the hook, and is no other turn

@@ -28,6 +28,7 @@ COMMANDS = {
     "ask": ("nod.cli.agent_chat:ask", "Ask the person for a decision."),
     "message": ("nod.cli.agent_chat:message", "Send the person a message."),
     "work": ("nod.cli.work:work", "Run a command for each task that is due."),
+    "hook": ("nod.cli.hook:hook", "Ask the person before a program uses a tool."),
     "mcp": ("nod.cli.mcp:mcp", "Serve an agent that speaks the Model Context Protocol."),
     "cron": ("nod.cli.cron:cron", "What a schedule means, and when it fires."),
 }
