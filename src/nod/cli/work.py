@@ -1,6 +1,7 @@
 """`nod work`: run a command for each task that is due."""
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -18,11 +19,49 @@ if TYPE_CHECKING:
     from nod.worker.options import Options
 
 
-@click.command()
+_SERVICE = ("install", "status", "logs", "uninstall")
+
+
+class _Service(click.Group):
+    """`nod work install` and so on, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names."""
+        return list(_SERVICE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Imports the command."""
+        if cmd_name not in _SERVICE:
+            return None
+        command: click.Command = getattr(importlib.import_module("nod.cli.work_service"), cmd_name)
+        return command
+
+
+class _Work(_Service):
+    """The worker, or by its first word the service. `nod work -- status` runs status."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """The context of the one or of the other."""
+        of_service = args[:1] and args[0] in _SERVICE
+        command = _Service("work") if of_service else _run
+        return command.make_context(info_name, args, parent, **extra)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Those of the worker."""
+        return click.Command.collect_usage_pieces(self, ctx)
+
+
+@click.command("work", epilog="As a service: nod work install, status, logs, uninstall.")
 @work_options
 @click.option("--once", is_flag=True, help="End when the runs that have come are done.")
 @click.pass_context
-def work(ctx: click.Context, /, once: bool, **given: Any) -> None:
+def _run(ctx: click.Context, /, once: bool, **given: Any) -> None:
     """Runs COMMAND for each due task of this agent: nod work -- ./my-agent --flag
 
     \b
@@ -40,6 +79,9 @@ def work(ctx: click.Context, /, once: bool, **given: Any) -> None:
     options = options_of(given)
     _log_to_stderr()
     ctx.exit(asyncio.run(_work(options, once)))
+
+
+work = _Work("work", help=_run.help, params=_run.params)
 
 
 async def _work(options: "Options", once: bool) -> int:
