@@ -190,8 +190,7 @@ def test_a_worker_that_is_killed_goes_on_in_its_session(
     session, argv = RECIPES[recipe]
     while not any(session(run["id"]) in text for text in blocks_of(shell, run["id"])):
         assert worker.process.poll() is None
-    worker.process.kill()
-    worker.end()
+    kill(worker)
     again = work(recipe, "--permissions", "program")
     again.logged(run["id"], "was broken off with its worker")
     again.logged("completed after")
@@ -212,9 +211,7 @@ def test_a_chat_is_a_session(
     worker = work(recipe, "--permissions", "program")
     conversation = conversation_of(shell, person)
     for number, text in enumerate(("How full is it?", "And now?"), 1):
-        person.http.post(
-            f"/api/conversations/{conversation}/messages", json={"text": text}
-        ).raise_for_status()
+        write(person, conversation, text)
         worker.logged("answered", times=number)
     said = person.http.get(f"/api/conversations/{conversation}/messages").json()
     assert sorted(each["text"] for each in said if each["author"] == "agent") == [
@@ -346,8 +343,7 @@ def test_a_command_that_was_killed_with_its_worker_is_honestly_failed(
     worker.logged("started")
     while not count.exists():
         assert worker.process.poll() is None
-    worker.process.kill()
-    worker.end()
+    kill(worker)
     work("shell").logged("failed after")
     run = only_run(shell, task_id)
     assert run["status"] == "failed"
@@ -364,13 +360,109 @@ def test_runs_that_waited_for_a_place_are_not_lost_with_the_worker(
     first = add_once(shell, "first", prompt=f"cat {gate}")
     second = add_once(shell, "second", prompt="echo done", seconds=1.2)
     worker.logged("waits for a free place: second")
-    worker.process.kill()
-    worker.end()
+    kill(worker)
     again = work("shell")
     again.logged("completed after", ": second")
     again.logged("failed after", ": first")
     assert only_run(shell, first)["status"] == "failed"
     assert only_run(shell, second)["summary"] == "done"
+
+
+def test_a_run_that_waits_for_its_person_outlasts_its_worker(
+    shell: Shell, person: Person, work: Work, programs: Programs
+) -> None:
+    """The answer comes while no worker is there."""
+    worker = work("codex")
+    task_id = add_once(shell, prompt="@@ask Delete 40 branches?")
+    worker.logged("waits for its person")
+    kill(worker)
+    person.answer(person.next_question(shell.agent_id), "approved", note="but not main")
+    work("codex").logged("completed after")
+    run = only_run(shell, task_id)
+    assert run["summary"] == "Done: The person's words: but not main"
+    assert used(run)[0] == 2 * USED["codex"][0]
+    assert len(programs.calls()) == 2
+
+
+def test_a_request_outlasts_the_worker_and_is_not_put_twice(
+    shell: Shell, person: Person, work: Work, programs: Programs
+) -> None:
+    worker = work("claude-code")
+    task_id = add_once(shell, prompt="@@tool rm -r build")
+    decision_id = person.next_question(shell.agent_id)
+    kill(worker)
+    again = work("claude-code")
+    again.logged("was broken off with its worker")
+    while len(programs.calls()) < 2:
+        assert again.process.poll() is None
+    asked = person.http.get("/api/decisions", params={"status": "pending"}).json()
+    assert [each["id"] for each in asked if each["agent_id"] == shell.agent_id] == [decision_id]
+    person.answer(decision_id, "approved")
+    again.logged("completed after")
+    assert str(only_run(shell, task_id)["summary"]).startswith("allow")
+
+
+def test_a_message_outlasts_the_worker(
+    shell: Shell, person: Person, tmp_path: Path, work: Work, programs: Programs
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    worker = work("opencode")
+    conversation = conversation_of(shell, person)
+    write(person, conversation, f"@@wait {gate}")
+    worker.logged("a turn begins")
+    sessions = shell_state(shell) / "sessions.json"
+    while not sessions.exists():
+        assert worker.process.poll() is None
+    kill(worker)
+    write(person, conversation, "And now?")
+    work("opencode").logged("answered", times=2)
+    prompts = [call["prompt"] for call in programs.calls()]
+    assert len(prompts) == 3
+    assert "You were interrupted" in prompts[1]
+    assert prompts[2] == "And now?"
+
+
+def test_a_result_outlasts_both_the_server_and_the_worker(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server").start()
+    shell = new_shell(server)
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    command = ["work", "--", "/bin/sh", "-c", f"cat {gate}"]
+    worker = RunningWorker(shell.start(*command))
+    again = None
+    try:
+        task_id = add_once(shell)
+        worker.logged("started")
+        server.kill()
+        gate.write_text("the result")
+        while '"done"' not in "".join(each.read_text() for each in entries(shell)):
+            assert worker.process.poll() is None
+        kill(worker)
+        server.start()
+        again = RunningWorker(shell.start(*command))
+        again.logged("completed after")
+        assert only_run(shell, task_id)["summary"] == "the result"
+        assert entries(shell) == []
+    finally:
+        for each in (worker, again):
+            if each is not None:
+                each.clean_up()
+        server.stop()
+
+
+def entries(shell: Shell) -> list[Path]:
+    return list(shell_state(shell).glob("*/*.json"))
+
+
+def kill(worker: RunningWorker) -> None:
+    worker.process.kill()
+    worker.end()
+
+
+def write(person: Person, conversation: str, text: str) -> None:
+    address = f"/api/conversations/{conversation}/messages"
+    person.http.post(address, json={"text": text}).raise_for_status()
 
 
 @pytest.mark.parametrize(

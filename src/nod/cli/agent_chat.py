@@ -6,7 +6,8 @@ import click
 
 from nod.cli.failure import REFUSED
 from nod.cli.output import as_json, show_json, show_text
-from nod.cli.reading import in_run, mark_answer_seen, text_or_stdin
+from nod.cli.reading import in_run, text_or_stdin
+from nod.client.asking import ask_and_wait
 from nod.client.client import Client
 from nod.client.types import Decision
 
@@ -60,13 +61,11 @@ def ask(
     }
     given = {name: value for name, value in fields.items() if value is not None}
     with Client() as client:
-        asked = client.ask(title, **given)
         if not wait:
+            asked = client.ask(title, **given)
             show_json(asked) if json_ else click.echo(asked["decision_id"])
             return
-        decision = client.wait_for(asked["decision_id"], timeout_s=timeout_s)
-    if decision["status"] != "pending":
-        mark_answer_seen(decision["id"])
+        decision = ask_and_wait(client, title, given, timeout_s)
     show_json(decision) if json_ else _show(decision)
     ctx.exit(REFUSED if decision["status"] in _NO else 0)
 

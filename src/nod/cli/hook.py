@@ -11,7 +11,8 @@ import click
 
 from nod.cli.failure import Misuse
 from nod.cli.permissions import EDITS, patterns_of, title_of
-from nod.cli.reading import in_run, mark_answer_seen, stdin_or_file
+from nod.cli.reading import in_run, stdin_or_file
+from nod.client.asking import ask_and_wait
 from nod.client.client import Client
 from nod.client.errors import NodError
 from nod.client.types import Decision
@@ -81,9 +82,7 @@ def _answered(
     }
     given = {name: value for name, value in fields.items() if value is not None}
     with Client() as client:
-        decision = client.ask_and_wait(title_of(asked), **given)
-    mark_answer_seen(decision["id"])
-    return verdict_of(decision)
+        return verdict_of(ask_and_wait(client, title_of(asked), given))
 
 
 def verdict_of(decision: Decision) -> tuple[Verdict, str]:

@@ -62,10 +62,3 @@ def mark_output_set(run_id: str) -> None:
     marker = os.environ.get("NOD_OUTPUT_MARKER")
     if marker and run_id == os.environ.get("NOD_RUN_ID"):
         Path(marker).touch()
-
-
-def mark_answer_seen(decision_id: str) -> None:
-    """Tells `nod work` that this command has had the answer, so that nobody is told twice."""
-    if seen := os.environ.get("NOD_ANSWERS_SEEN"):
-        with Path(seen).open("a", encoding="utf-8") as file:
-            file.write(f"{decision_id}\n")

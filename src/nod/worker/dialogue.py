@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nod.client.agent import Agent
+from nod.client.asking import ASKED_FILE
 from nod.client.errors import ApiError, NodError
 from nod.client.types import Event
 from nod.worker import leftovers
@@ -20,7 +21,7 @@ from nod.worker.recipes.recipe import Recipe
 from nod.worker.report import Finished, report_of
 from nod.worker.turn import Turn
 from nod.worker.watch import Signals
-from nod.worker.workspace import folder_for
+from nod.worker.workspace import asked_name, folder_for
 
 logger = logging.getLogger("nod.work")
 
@@ -126,10 +127,11 @@ class Dialogue:
         environment = {
             **inherited(self._options.environment),
             **credentials(self._agent.client.settings),
+            ASKED_FILE: str(self._journal.folder / asked_name(key)),
         }
         keeping = asyncio.create_task(self._keep_session(conversation_id, turn))
         try:
-            with tempfile.TemporaryDirectory(prefix="nod-turn-") as name:
+            with tempfile.TemporaryDirectory(prefix="turn-", dir=self._journal.folder) as name:
                 file = Path(name) / "prompt.md"
                 file.write_text(prompt, encoding="utf-8", errors="replace")
                 finished = await turn.run(

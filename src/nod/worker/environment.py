@@ -6,16 +6,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nod.client.asking import ASKED_FILE
 from nod.client.settings import Settings
 
 # `nod-task-output` touches the file this names, so that the worker leaves the output alone.
 OUTPUT_MARKER = "NOD_OUTPUT_MARKER"
-# A command that has waited for an answer notes its id here, so that it is not told twice.
-ANSWERS_SEEN = "NOD_ANSWERS_SEEN"
 # Carried by everything a command starts, so that all of it can be found and ended.
 WORK_ID = "NOD_WORK_ID"
 
-_OURS = ("NOD_PAYLOAD_FILE", "NOD_TRIGGER_FILE", "NOD_CONTEXT_FILE", OUTPUT_MARKER, ANSWERS_SEEN)
+_OURS = ("NOD_PAYLOAD_FILE", "NOD_TRIGGER_FILE", "NOD_CONTEXT_FILE", OUTPUT_MARKER, ASKED_FILE)
 # What a program needs to run at all and to find its own settings; none of it is a secret.
 _BASICS = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR", "LANG", "LANGUAGE")
 _BASIC_BEGINNINGS = ("LC_", "XDG_", "SSL_CERT_")

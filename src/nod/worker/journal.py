@@ -36,10 +36,13 @@ class Entry:
 
 
 class Journal:
-    """One worker's entries by the identity of their event. Made by `open`."""
+    """One worker's entries by the identity of their event. Made by `open`.
+
+    `folder` is the worker's own; what else lies in it is removed when it is taken over.
+    """
 
     def __init__(self, folder: Path, lock: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self._lock = lock
 
     @classmethod
@@ -59,8 +62,8 @@ class Journal:
 
     def close(self) -> None:
         """Lets go. The folder stays if something is still in hand."""
-        if not any(self._folder.glob("*.json")):
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if not any(self.folder.glob("*.json")):
+            shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
     def keep(self, event: Event) -> None:
@@ -79,18 +82,18 @@ class Journal:
             self._write(key, Entry(known.event, state, report or {}))
 
     def drop(self, key: str) -> None:
-        """An event is done with."""
-        self._path(key).unlink(missing_ok=True)
+        """An event is done with, and what was asked for it."""
+        for path in (self._path(key), self._path(key).with_suffix(".asked")):
+            path.unlink(missing_ok=True)
 
     def entries(self) -> Iterator[Entry]:
         """All entries, in the order in which they came."""
-        for path in sorted(self._folder.glob("*.json"), key=lambda each: each.stat().st_mtime_ns):
+        for path in sorted(self.folder.glob("*.json"), key=lambda each: each.stat().st_mtime_ns):
             if (entry := _read(path)) is not None:
                 yield entry
 
     def _path(self, key: str) -> Path:
-        # An id is the server's word: it may not name a path.
-        return self._folder / f"{''.join(c for c in key if c.isalnum() or c in '_-')}.json"
+        return self.folder / f"{plain(key)}.json"
 
     def _write(self, key: str, entry: Entry) -> None:
         write_private(self._path(key), json.dumps(asdict(entry)))
@@ -100,11 +103,16 @@ class Journal:
         if lock is None:
             return  # its worker lives
         try:
-            for path in lock_file.parent.glob("*.json"):
-                path.rename(self._folder / path.name)
+            for path in (*lock_file.parent.glob("*.json"), *lock_file.parent.glob("*.asked")):
+                path.rename(self.folder / path.name)
             shutil.rmtree(lock_file.parent, ignore_errors=True)
         finally:
             os.close(lock)
+
+
+def plain(name: str) -> str:
+    """A name as that of a file: it is the server's word, and may not name a path."""
+    return "".join(c for c in name if c.isalnum() or c in "_-")
 
 
 def write_private(path: Path, text: str) -> None:

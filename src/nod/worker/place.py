@@ -103,7 +103,8 @@ class Place:
             logger.info("%s started: %s", job.run_id, job.name)
         self._journal.mark(job.run_id, "started")
         try:
-            with workspace(job, context, self._client.settings, self._options) as files:
+            settings, home = self._client.settings, self._journal.folder
+            with workspace(job, context, settings, self._options, home) as files:
                 report = await self._run(run, context, files, broken_off=broken_off)
         except OSError as error:
             report = not_run(f"cannot run {self._options.program!r} here: {error}")
@@ -113,9 +114,9 @@ class Place:
             self._forget()
             return "failed"
         if report is None:
-            logger.info("%s waits for its person: %s", job.run_id, job.name)
             used = self._recipe.usage if self._recipe is not None else {}
             self._journal.mark(job.run_id, "parked", {"usage": used})
+            logger.info("%s waits for its person: %s", job.run_id, job.name)
             return "parked"
         return await self._report(report, began)
 

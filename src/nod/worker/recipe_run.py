@@ -134,7 +134,7 @@ class RecipeRun:
 
     async def _answers(self, files: Workspace) -> tuple[list[Event], str]:
         """The answers that the program has not waited for itself, and the turn that tells them."""
-        seen = files.answers_seen()
+        seen = files.answers_had()
         arrived, self._signals.answers[:] = list(self._signals.answers), []
         for event in arrived:
             if event["decision_id"] in seen:

@@ -10,10 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from nod.client.asking import ASKED_FILE, answers_had
 from nod.client.settings import Settings
 from nod.client.types import Context
-from nod.worker.environment import ANSWERS_SEEN, OUTPUT_MARKER, credentials, inherited
+from nod.worker.environment import OUTPUT_MARKER, credentials, inherited
 from nod.worker.job import Job
+from nod.worker.journal import plain
 from nod.worker.options import Options
 
 
@@ -30,10 +32,9 @@ class Workspace:
         """Whether the command has set the run's output itself."""
         return (self._files / _OUTPUT_SET).exists()
 
-    def answers_seen(self) -> set[str]:
+    def answers_had(self) -> set[str]:
         """The ids of the decisions whose answers the command has waited for itself."""
-        seen = self._files / _SEEN
-        return set(seen.read_text(encoding="utf-8").split()) if seen.exists() else set()
+        return answers_had(Path(self.environment[ASKED_FILE]))
 
     def file_with(self, text: str) -> Path:
         """A file with another prompt."""
@@ -41,21 +42,24 @@ class Workspace:
         return _write(next(each for each in names if not each.exists()), text)
 
 
-_OUTPUT_SET, _SEEN = "output-set", "answers-seen"
+_OUTPUT_SET = "output-set"
 
 
 @contextmanager
 def workspace(
-    job: Job, context: Context, settings: Settings, options: Options
+    job: Job, context: Context, settings: Settings, options: Options, home: Path
 ) -> Iterator[Workspace]:
-    """Files for one run of the command, removed afterwards. Raises OSError."""
+    """Files for one run of the command in `home`, removed afterwards. Raises OSError.
+
+    What its commands have asked stays beside them for a worker that goes on with the run.
+    """
     place = folder_for(options, job.task_id)
-    with tempfile.TemporaryDirectory(prefix="nod-run-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="run-", dir=home, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         files = {
             "NOD_CONTEXT_FILE": _json(folder / "context.json", context["blocks"]),
             OUTPUT_MARKER: folder / _OUTPUT_SET,
-            ANSWERS_SEEN: folder / _SEEN,
+            ASKED_FILE: home / asked_name(job.run_id),
         }
         if job.triggered:
             files["NOD_PAYLOAD_FILE"] = _json(folder / "payload.json", job.payload)
@@ -69,11 +73,16 @@ def workspace(
         yield Workspace(_write(folder / "prompt.md", job.prompt), environment, place, folder)
 
 
+def asked_name(run_id: str) -> str:
+    """The file with what a run's commands have asked."""
+    return f"{plain(run_id)}.asked"
+
+
 def folder_for(options: Options, name: str) -> Path:
     """The folder to run in: the one for all, or the one in it for `name`. Raises OSError."""
     if not options.per_task:
         return options.folder
-    folder = options.folder / "".join(c for c in name if c.isalnum() or c in "_-")
+    folder = options.folder / plain(name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

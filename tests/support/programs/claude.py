@@ -7,8 +7,10 @@ Hooks: https://code.claude.com/docs/en/hooks#pretooluse.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from support.programs.common import Turn, noted, say
 
@@ -39,10 +41,18 @@ def main() -> int:
         end("API Error: 529 Overloaded", is_error=True)
         return 1
     spoken("I look at the disk first.\n")
-    if (command := turn.wants("tool")) is not None:
+    if (command := turn.wants("tool") or again(turn)) is not None:
         return tool(turn, command, given.settings)
     end(turn.act())
     return 0
+
+
+def again(turn: Turn) -> str | None:
+    """The tool that was about to be used when the session was broken off."""
+    if "You were interrupted" not in turn.prompt:
+        return None
+    notes = Path(os.environ["NOD_TEST_NOTES"]).read_text().splitlines()
+    return Turn(None, json.loads(notes[0])["prompt"]).wants("tool")
 
 
 def tool(turn: Turn, command: str, settings: dict[str, object]) -> int:

@@ -156,11 +156,13 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_files_are_private_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_private_and_gone_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NOD_PAYLOAD_FILE", "/left/by/another/run")
     blocks: list[dict[str, object]] = [{"id": 1, "text": "ü", "created_at": "2025-09-01T09:00:00Z"}]
     context: Context = {"run_id": "run_1", "blocks": blocks}  # type: ignore[typeddict-item]
-    with workspace(JOB, context, SETTINGS, OPTIONS) as files:
+    with workspace(JOB, context, SETTINGS, OPTIONS, tmp_path) as files:
         kept = Path(files.environment["NOD_CONTEXT_FILE"])
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
@@ -173,9 +175,9 @@ def test_files_are_private_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) 
         assert not files.output_was_set()
         Path(files.environment["NOD_OUTPUT_MARKER"]).touch()
         assert files.output_was_set()
-        assert files.answers_seen() == set()
-        Path(files.environment["NOD_ANSWERS_SEEN"]).write_text("dec_1\ndec_2\n")
-        assert files.answers_seen() == {"dec_1", "dec_2"}
+        assert files.answers_had() == set()
+        Path(files.environment["NOD_ASKED_FILE"]).write_text('{"had": "dec_1"}\n')
+        assert files.answers_had() == {"dec_1"}
     assert not kept.parent.exists()
 
 
@@ -191,13 +193,15 @@ def test_secrets_are_passed_on_by_name_only(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_each_task_can_have_a_folder_of_its_own(tmp_path: Path) -> None:
     options = Options(["true"], folder=tmp_path, per_task=True)
-    with workspace(JOB, {"run_id": "run_1", "blocks": []}, SETTINGS, options) as files:
+    with workspace(JOB, {"run_id": "run_1", "blocks": []}, SETTINGS, options, tmp_path) as files:
         assert files.place == tmp_path / "tsk_1"
         assert stat.S_IMODE(files.place.stat().st_mode) == 0o700
     assert files.place.exists()
 
 
-def test_a_run_started_from_outside_finds_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_started_from_outside_finds_what_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     event = {
         "type": "task_trigger",
@@ -211,7 +215,7 @@ def test_a_run_started_from_outside_finds_what_was_sent(monkeypatch: pytest.Monk
     }
     job = job_of(event)
     assert job is not None
-    with workspace(job, {"run_id": "run_1", "blocks": []}, SETTINGS, OPTIONS) as files:
+    with workspace(job, {"run_id": "run_1", "blocks": []}, SETTINGS, OPTIONS, tmp_path) as files:
         assert '"ref": "main"' in Path(files.environment["NOD_PAYLOAD_FILE"]).read_text()
         assert '"github"' in Path(files.environment["NOD_TRIGGER_FILE"]).read_text()
         # `nod` can be called inside, also where its environment is not on the path.
