@@ -265,18 +265,7 @@ def test_the_scratchpad_is_carried_in(shell: Shell, work: Work, programs: Progra
         task = client.create_task("Standup", "Look at the disk", "event")
         run_id = client.start_run(task["id"])["run_id"]
         client.add_context(run_id, "Yesterday it was half full")
-    # The run is a worker's that is gone: its journal says that it had not begun.
-    home = shell_state(shell) / "dead"
-    home.mkdir(parents=True)
-    (home / "lock").touch()
-    event = {
-        "type": "task_due",
-        "run_id": run_id,
-        "task_id": task["id"],
-        "task_name": "Standup",
-        "task_prompt": "Look at the disk",
-    }
-    (home / f"{run_id}.json").write_text(json.dumps({"event": event}))
+    left_by_a_dead_worker(shell, run_id, task["id"], state="waiting")
     work("codex").logged("completed after")
     (call,) = programs.calls()
     assert "Yesterday it was half full" in call["prompt"]
@@ -449,6 +438,92 @@ def test_a_result_outlasts_both_the_server_and_the_worker(tmp_path: Path) -> Non
             if each is not None:
                 each.clean_up()
         server.stop()
+
+
+def test_a_chat_goes_on_beside_a_run(
+    shell: Shell, person: Person, tmp_path: Path, work: Work
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    worker = work("goose")
+    add_once(shell, prompt=f"@@wait {gate}")
+    worker.logged("started")
+    write(person, conversation_of(shell, person), "How far is it?")
+    worker.logged("answered")
+    gate.write_text("on")
+    worker.logged("completed after")
+
+
+def test_an_answer_that_a_chat_has_waited_for_is_no_other_turn(
+    shell: Shell, person: Person, work: Work, programs: Programs
+) -> None:
+    worker = work("codex")
+    conversation = conversation_of(shell, person)
+    write(person, conversation, "@@answered Delete 40 branches?")
+    person.answer(person.next_question(shell.agent_id), "approved")
+    worker.logged("answered")
+    write(person, conversation, "And now?")
+    worker.logged("answered", times=2)
+    assert [call["prompt"].splitlines()[-1] for call in programs.calls()] == [
+        "@@answered Delete 40 branches?",
+        "And now?",
+    ]
+
+
+def test_a_chat_begins_anew_when_the_program_has_forgotten_its_session(
+    shell: Shell, person: Person, work: Work, programs: Programs
+) -> None:
+    conversation = conversation_of(shell, person)
+    shell_state(shell).mkdir(parents=True)
+    forgotten = {"recipe": "claude-code", "sessions": {conversation: "long-gone"}}
+    (shell_state(shell) / "sessions.json").write_text(json.dumps(forgotten))
+    worker = work("claude-code")
+    write(person, conversation, "Are you there?")
+    worker.logged("answered")
+    first, second = programs.calls()
+    assert "long-gone" in first["argv"]
+    assert "--resume" not in second["argv"]
+    assert second["prompt"].endswith("Are you there?")
+
+
+def test_a_run_whose_session_is_forgotten_is_failed_with_the_programs_words(
+    shell: Shell, work: Work
+) -> None:
+    with shell.client() as client:
+        task = client.create_task("Standup", "Look at the disk", "event")
+        run_id = client.start_run(task["id"])["run_id"]
+        client.add_context(run_id, "[nod work] claude-code session long-gone\nin /nowhere")
+    left_by_a_dead_worker(shell, run_id, task["id"], state="started")
+    work("claude-code").logged("failed after")
+    with shell.client() as client:
+        summary = str(client.run(run_id)["summary"])
+    assert summary.startswith("claude says: No conversation found")
+
+
+def left_by_a_dead_worker(shell: Shell, run_id: str, task_id: str, state: str) -> None:
+    home = shell_state(shell) / "dead"
+    home.mkdir(parents=True)
+    (home / "lock").touch()
+    event = {
+        "type": "task_due",
+        "run_id": run_id,
+        "task_id": task_id,
+        "task_name": "Standup",
+        "task_prompt": "Look at the disk",
+    }
+    (home / f"{run_id}.json").write_text(json.dumps({"event": event, "state": state}))
+
+
+def test_a_cancelled_run_ends_its_program(shell: Shell, tmp_path: Path, work: Work) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    worker = work("gemini-cli")
+    task_id = add_once(shell, prompt=f"@@wait {gate}")
+    worker.logged("started")
+    with shell.client() as client:
+        client.delete_task(task_id)
+    worker.logged("stopped, Nod says it is cancelled")
+    assert entries(shell) == []
 
 
 def entries(shell: Shell) -> list[Path]:

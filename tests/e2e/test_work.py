@@ -246,6 +246,14 @@ def test_a_result_outlasts_a_restart_of_the_server(tmp_path: Path) -> None:
         server.stop()
 
 
+def test_a_worker_that_can_keep_nothing_says_so_and_works(shell: Shell, work: Worker) -> None:
+    worker = work("echo done", XDG_STATE_HOME="/proc/nothing")
+    worker.logged("what is in hand will be lost if this worker is killed")
+    task_id = add_once(shell)
+    worker.logged("completed after")
+    assert only_run(shell, task_id)["summary"] == "done"
+
+
 def test_a_worker_with_a_wrong_secret_says_so_and_ends(shell: Shell) -> None:
     told = shell.run("work", "--", "true", NOD_SECRET="nod_wrong")
     assert told.returncode == 1

@@ -6,19 +6,21 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nod.cli.failure import UNREACHABLE, Misuse
+from nod.cli.failure import UNREACHABLE
 from nod.cli.work_options import options_of, work_options
 
 if TYPE_CHECKING:
     from nod.worker.options import Options
 
 
+_logger = logging.getLogger("nod.work")
 _SERVICE = ("install", "status", "logs", "uninstall")
 
 
@@ -90,10 +92,13 @@ async def _work(options: "Options", once: bool) -> int:
     from nod.worker.worker import Worker
 
     agent = Agent()
+    home = state_folder(agent.client.settings.agent_id)
     try:
-        worker = Worker(agent, options, state_folder(agent.client.settings.agent_id))
+        worker = Worker(agent, options, home)
     except OSError as error:
-        raise Misuse(f"cannot keep what is in hand: {error}") from error
+        # As in a container whose files cannot be changed.
+        _logger.warning("what is in hand will be lost if this worker is killed: %s", error)
+        worker = Worker(agent, options, Path(tempfile.mkdtemp(prefix="nod-work-")))
     running = asyncio.create_task(worker.run(once=once))
     stops = iter([worker.stop])
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nod.client.agent import Agent
-from nod.client.asking import ASKED_FILE
+from nod.client.asking import ASKED_FILE, answers_had
 from nod.client.errors import ApiError, NodError
 from nod.client.types import Event
 from nod.worker import leftovers
@@ -73,10 +73,14 @@ class Dialogue:
         self._recipe = recipe
         self._journal = journal
         self._sessions = sessions
+        self._had: set[str] = set()  # answers that a turn has waited for itself
 
     async def answer_safely(self, event: Event, signals: Signals) -> None:
         """Does the turn, says its last words; nothing that it meets ends the worker."""
         conversation_id = str(event.get("conversation_id"))
+        if event.get("decision_id") in self._had:
+            self._journal.drop(str(event.get("event_id")))
+            return
         try:
             text = await self._answer(event, conversation_id, signals)
             await self._say(conversation_id, text)
@@ -124,10 +128,11 @@ class Dialogue:
         signals: Signals,
     ) -> tuple[Turn, Finished]:
         turn = Turn(self._recipe, self._options, key, session)
+        asked = self._journal.folder / asked_name(key)
         environment = {
             **inherited(self._options.environment),
             **credentials(self._agent.client.settings),
-            ASKED_FILE: str(self._journal.folder / asked_name(key)),
+            ASKED_FILE: str(asked),
         }
         keeping = asyncio.create_task(self._keep_session(conversation_id, turn))
         try:
@@ -146,6 +151,7 @@ class Dialogue:
             finished = Finished(1, "", "", output_was_set=False, ended_by=why)
         finally:
             keeping.cancel()
+            self._had |= answers_had(asked)
         if turn.session is not None and finished.status == 0:
             self._sessions.keep(conversation_id, turn.session)
         return turn, finished
