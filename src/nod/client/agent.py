@@ -10,7 +10,8 @@ What it takes care of:
   cannot be opened (a proxy that blocks upgrades, say) events come by long poll.
 - An event is acknowledged when it has entered the agent's inbox, after it has been checked
   against the events seen before. From then on it is in the hands of this process: one that is
-  killed before its code has handled the event leaves the run to the task's timeout and retries.
+  killed before its code has handled the event leaves the run to the task's timeout and retries,
+  unless `keep` has written the event down.
   An event that comes again is acknowledged again, and not handed out again.
 - When the server refuses the agent for good (wrong secret, no such agent) `events` raises
   AuthError; nothing else ends it but `close`.
