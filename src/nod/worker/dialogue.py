@@ -97,7 +97,7 @@ class Dialogue:
         broken_off = entry is not None and entry.state == "started"
         if broken_off:
             leftovers.end_all(key)
-            if session is None:
+            if session is None or not leftovers.CAN_BE_FOUND:
                 return _BROKEN_OFF.format(text=str(event.get("text"))[:1_000])
         self._journal.mark(key, "started")
         logger.info("%s: a turn begins", conversation_id)

@@ -10,6 +10,7 @@ from nod.client import requests
 from nod.client.async_client import AsyncClient
 from nod.client.errors import ApiError, NodError
 from nod.client.types import Context, Event, Run, Usage
+from nod.worker import leftovers
 from nod.worker.job import Job
 from nod.worker.options import Options
 from nod.worker.prompts import answer_prompt, interrupted, task_prompt
@@ -73,8 +74,8 @@ class RecipeRun:
         """
         self._before = _usage_of(run)
         session = self._noted = session_of(context["blocks"], self._recipe.name)
-        if broken_off and session is None:
-            return not_run(BROKEN_OFF)
+        if broken_off and (session is None or not leftovers.CAN_BE_FOUND):
+            return not_run(BROKEN_OFF)  # the program may run still, where nobody can tell
         given: list[Event] = []
         if session is None:
             prompt = task_prompt(self._job, without_notes(context["blocks"]))
