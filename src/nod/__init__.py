@@ -24,14 +24,20 @@ if TYPE_CHECKING:
         TooLarge,
         WebhookVerificationError,
     )
+    from nod.client.handlers import Message
+    from nod.client.run import Answer, BlockingRun, Run
     from nod.client.webhooks import verify_webhook
 
 # Where each name lives. It is imported when it is first asked for, so that `import nod` and
 # `nod --help` cost next to nothing.
 _HOME = {
     "Agent": "nod.client.agent",
+    "Answer": "nod.client.run",
     "AsyncClient": "nod.client.async_client",
+    "BlockingRun": "nod.client.run",
     "Client": "nod.client.client",
+    "Message": "nod.client.handlers",
+    "Run": "nod.client.run",
     "verify_webhook": "nod.client.webhooks",
     "ApiError": "nod.client.errors",
     "AuthError": "nod.client.errors",
@@ -50,18 +56,22 @@ _HOME = {
 
 __all__ = [
     "Agent",
+    "Answer",
     "ApiError",
     "AsyncClient",
     "AuthError",
     "BadRequest",
+    "BlockingRun",
     "Client",
     "ConfigError",
     "Conflict",
     "ConnectError",
     "Forbidden",
+    "Message",
     "NodError",
     "NotFound",
     "RateLimited",
+    "Run",
     "ServerError",
     "TooLarge",
     "WebhookVerificationError",

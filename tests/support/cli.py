@@ -119,5 +119,15 @@ class Person:
             time.sleep(0.02)  # a person looks again
         raise AssertionError(f"{agent_id} has asked nothing")
 
+    def agree(self, agent_id: str) -> None:
+        """Answers whatever an agent asks now: yes, and of a choice the first."""
+        for each in self.http.get("/api/decisions", params={"status": "pending"}).json():
+            if each["agent_id"] != agent_id:
+                continue
+            if each["kind"] == "choice":
+                self.answer(each["id"], "responded", note=each["options"][0])
+            else:
+                self.answer(each["id"], "approved")
+
     def call_trigger(self, trigger_id: str, payload: object) -> None:
         self.http.post(f"/api/webhooks/{trigger_id}", json=payload).raise_for_status()

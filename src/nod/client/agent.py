@@ -1,8 +1,14 @@
 """An agent that stays in touch: over its WebSocket, and by long poll while there is none.
 
-    async with Agent() as agent:
-        async for event in agent.events():
-            ...
+    agent = Agent()
+
+    @agent.task("Daily summary")
+    async def summary(run: Run) -> str:
+        ...
+
+    agent.run()
+
+Handlers are called by `Serving`; who wants the bare events iterates over `events`.
 
 What it takes care of:
 
@@ -19,17 +25,22 @@ What it takes care of:
 
 import asyncio
 import logging
+import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 from nod.client.async_client import AsyncClient
 from nod.client.conversation import backoff_s
 from nod.client.errors import AuthError, ConnectError, Forbidden, NodError
+from nod.client.handlers import Decorators
 from nod.client.inbox import Inbox
 from nod.client.link import Link
 from nod.client.requests import LONG_POLL_S
+from nod.client.serving import Serving
 from nod.client.types import Decision, DecisionFields, Event, MessageFields, Sent, Usage
 
 logger = logging.getLogger("nod.agent")
@@ -55,25 +66,34 @@ _BY_REST = {
 _SILENT = ("pong", "auth_ok")
 
 
-class Agent:
+class Agent(Decorators):
     """Events in, frames out. `client` has all other calls.
 
-    Arguments default to NOD_API_URL, NOD_AGENT_ID and NOD_SECRET.
+    Arguments default to NOD_API_URL, NOD_AGENT_ID and NOD_SECRET, which are read when the agent is
+    first used. An agent lives once: after `close` it is not started again, see `copy`.
     """
 
     def __init__(
         self, url: str | None = None, agent_id: str | None = None, secret: str | None = None
     ) -> None:
-        self.client = AsyncClient(url, agent_id, secret)
+        super().__init__()
+        self._given = (url, agent_id, secret)
         self._inbox = Inbox(_INBOX_EVENTS, _SEEN_EVENTS)
         self._link: Link | None = None
         self._online = asyncio.Event()
         self._offline = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
         self.keep: Callable[[Event], None] | None = None
         """Called with each event before it is acknowledged: to write down what must not be lost
         with this process.
         """
+
+    @cached_property
+    def client(self) -> AsyncClient:
+        """All calls. Raises ConfigError when the credentials are missing."""
+        return AsyncClient(*self._given)
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -88,7 +108,7 @@ class Agent:
         await self.close()
 
     def start(self) -> None:
-        """Begins to connect, in the background. `events` and `run` do it by themselves."""
+        """Begins to connect, in the background. `events` and `serve` do it by themselves."""
         self._started()
 
     def _started(self) -> asyncio.Task[None]:
@@ -108,7 +128,8 @@ class Agent:
     async def close(self) -> None:
         """Hangs up, and closes `client`."""
         await self.hang_up()
-        await self.client.close()
+        if "client" in vars(self):
+            await self.client.close()
 
     @property
     def connected(self) -> bool:
@@ -134,27 +155,64 @@ class Agent:
         while (event := await self._inbox.get()) is not None:
             yield event
 
-    async def run(
-        self, handler: Callable[[Event], Awaitable[None]], *, concurrency: int = 1
-    ) -> None:
-        """Calls `handler` with every event, at most `concurrency` at the same time.
+    # handlers
 
-        An exception of the handler is logged and ends nothing. Returns after `close`.
+    def copy(
+        self, url: str | None = None, agent_id: str | None = None, secret: str | None = None
+    ) -> Self:
+        """An agent with the same handlers, at another server or with other credentials."""
+        other = type(self)(url, agent_id, secret)
+        other.handlers = self.handlers
+        return other
+
+    async def serve(self, *, concurrency: int = 4, grace_s: float = 10.0) -> None:
+        """Calls the handlers until `stop`, then closes.
+
+        At most `concurrency` runs are worked on at the same time; one that waits for a person does
+        not count. Handlers that are at work when it is stopped have `grace_s` seconds to end.
+        Raises AuthError when the server refuses the agent for good.
         """
-        slots = asyncio.Semaphore(concurrency)
-
-        async def handle(event: Event) -> None:
-            try:
-                await handler(event)
-            except Exception:
-                logger.exception("the handler failed on %s", event.get("type"))
-            finally:
-                slots.release()
-
-        async with asyncio.TaskGroup() as handlers:
+        serving = Serving(self, self.handlers, concurrency)
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        stopping = asyncio.create_task(self._hang_up_when_stopped(self._stopped))
+        try:
             async for event in self.events():
-                await slots.acquire()
-                handlers.create_task(handle(event))
+                serving.take(event)
+        except asyncio.CancelledError:
+            grace_s = 0.0
+            raise
+        finally:
+            stopping.cancel()
+            await serving.finish(grace_s)
+            await self.close()
+
+    async def _hang_up_when_stopped(self, stopped: asyncio.Event) -> None:
+        await stopped.wait()
+        await self.hang_up()
+
+    def stop(self) -> None:
+        """Ends `serve` and `run`. May be called from any thread."""
+        if self._loop is not None and self._stopped is not None:
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def run(self, *, concurrency: int = 4, grace_s: float = 10.0) -> None:
+        """`serve`, for a program that does nothing else: until SIGTERM or Ctrl-C."""
+        asyncio.run(self._serve_until_signal(concurrency, grace_s))
+
+    async def _serve_until_signal(self, concurrency: int, grace_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT)
+
+        def stop() -> None:
+            for each in signals:
+                loop.remove_signal_handler(each)  # a second one ends the process at once
+            self.stop()
+
+        # Without signals for loops (Windows, other threads) Ctrl-C ends it as it ends any program.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            for each in signals:
+                loop.add_signal_handler(each, stop)
+        await self.serve(concurrency=concurrency, grace_s=grace_s)
 
     # frames out
 

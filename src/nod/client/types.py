@@ -155,18 +155,23 @@ class AlwaysAllow(TypedDict):
     label: str
 
 
-class DecisionFields(TypedDict, total=False):
-    """What a decision may say beyond its title."""
+class QuestionFields(TypedDict, total=False):
+    """What a question may say beyond its title."""
 
     description: str
     kind: DecisionKind
     options: list[str]
     conversation_id: str
-    task_run_id: str
     allows_always: bool
     always_allow_label: str
     always_allow_options: list[AlwaysAllow]
     expires_in_s: int
+
+
+class DecisionFields(QuestionFields, total=False):
+    """What a decision may say beyond its title."""
+
+    task_run_id: str
 
 
 class MessageFields(TypedDict, total=False):

@@ -226,29 +226,6 @@ async def test_heartbeats_go_over_the_socket(scripted: Scripted, agent: Agent) -
     }
 
 
-async def test_a_handler_that_fails_on_one_event_gets_the_next(
-    scripted: Scripted, agent: Agent, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def serve(socket: Socket) -> None:
-        await socket.welcome()
-        await socket.send(DUE)
-        await socket.send(SECOND)
-        await until_closed(socket)
-
-    handled: list[str] = []
-
-    async def handle(event: dict[str, Any]) -> None:
-        handled.append(event["run_id"])
-        if len(handled) == 1:
-            raise ValueError("a fault of the handler")
-        await agent.hang_up()
-
-    scripted.socket = serve
-    await agent.run(handle, concurrency=2)
-    assert handled == ["run_1", "run_2"]
-    assert "the handler failed on task_due" in caplog.text
-
-
 async def test_a_server_that_never_answers_the_first_frame_is_given_up(
     scripted: Scripted, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
