@@ -27,7 +27,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Every page that people read."""
-    top = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+    top = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")
     return [*(ROOT / name for name in top), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
