@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket as sockets
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -118,7 +119,10 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGINT and SIGTERM while the context is open."""
+        """Stop on SIGINT and SIGTERM while the context is open. Only a main thread has signals."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         loop = asyncio.get_running_loop()
         before = {
             each: signal.signal(each, lambda *_: loop.call_soon_threadsafe(self.stop))

@@ -139,6 +139,15 @@ def test_an_agent_that_is_shown_does_its_work(server: RunningServer, block: Bloc
             agent.wait()
 
 
+def test_the_tests_that_are_shown_pass(tmp_path: Path) -> None:
+    (block,) = marked("runs as a test", "python")
+    shown = tmp_path / "test_shown.py"
+    shown.write_text(block.code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(shown)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
 def _call(shell: Shell, trigger_id: str) -> None:
     httpx.post(f"{shell.url}/api/webhooks/{trigger_id}", json={"version": "1.4"}).raise_for_status()
 

@@ -193,7 +193,8 @@ class Agent(Decorators):
     def stop(self) -> None:
         """Ends `serve` and `run`. May be called from any thread."""
         if self._loop is not None and self._stopped is not None:
-            self._loop.call_soon_threadsafe(self._stopped.set)
+            with suppress(RuntimeError):  # the loop is closed: it has ended by itself
+                self._loop.call_soon_threadsafe(self._stopped.set)
 
     def run(self, *, concurrency: int = 4, grace_s: float = 10.0) -> None:
         """`serve`, for a program that does nothing else: until SIGTERM or Ctrl-C."""
