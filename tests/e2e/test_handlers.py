@@ -12,6 +12,7 @@ import pytest
 
 from nod import Agent, Answer, BlockingRun, Client, Message, Run
 from nod.client import agent as agent_module
+from nod.client import conversation
 from nod.client import run as run_module
 from nod.client import serving as serving_module
 from support.cli import Person, Shell, add_account, new_shell
@@ -53,6 +54,8 @@ def agent(shell: Shell) -> Agent:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_module, "FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr(agent_module, "LONGEST_BACKOFF_S", 0.1)
+    monkeypatch.setattr(conversation, "LONGEST_DELAY_S", 0.1)
     monkeypatch.setattr(serving_module, "_HEARTBEAT_S", 0.02)
     monkeypatch.setattr(serving_module, "_REST_HEARTBEAT_S", 0.02)
 
@@ -334,6 +337,64 @@ async def test_an_agent_that_is_stopped_fails_what_it_cannot_end_in_time(
         await begun.wait()
     run = client.run(run_id)
     assert (run["status"], "the agent was stopped" in str(run["error"])) == ("failed", True)
+
+
+async def test_the_person_sees_what_is_being_done(
+    agent: Agent, client: Client, person: Person, shell: Shell
+) -> None:
+    go = asyncio.Event()
+
+    @agent.task()
+    async def work(run: Run) -> None:
+        run.progress("Reading the news")
+        await go.wait()
+
+    def seen() -> bool:
+        return bool(
+            person.http.get(f"/api/agents/{shell.agent_id}").json()["status_text"]
+            == "Reading the news"
+        )
+
+    async with serving(agent):
+        run_id = fire(client, person)
+        await until(lambda: asyncio.to_thread(seen))
+        go.set()
+        assert (await ended(client, run_id))["status"] == "completed"
+
+
+async def test_handlers_outlast_a_killed_server(tmp_path_factory: pytest.TempPathFactory) -> None:
+    server = RunningServer(tmp_path_factory.mktemp("killed")).start()
+    add_account(server)
+    made = await server.add_agent()
+    agent, begun, go = (
+        Agent(server.url, made.agent.id, made.secret),
+        asyncio.Event(),
+        asyncio.Event(),
+    )
+
+    @agent.task()
+    async def work(run: Run) -> str:
+        begun.set()
+        await go.wait()
+        await run.context.append("noted")
+        return f"{(await run.ask('Deploy?')).status}, {list(run.context)}"
+
+    person = Person.log_in(server)
+    try:
+        with Client(server.url, made.agent.id, made.secret) as client, person.http:
+            async with serving(agent):
+                run_id = fire(client, person)
+                await begun.wait()
+                server.kill()
+                go.set()
+                await asyncio.to_thread(server.start)
+                asked = await asyncio.to_thread(person.next_question, made.agent.id)
+                server.kill()
+                await asyncio.to_thread(server.start)
+                person.answer(asked, "approved")
+                assert (await ended(client, run_id))["summary"] == "approved, ['noted']"
+    finally:
+        server.stop()
 
 
 async def test_a_message_is_answered_where_it_was_written(

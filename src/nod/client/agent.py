@@ -25,7 +25,6 @@ What it takes care of:
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -41,6 +40,7 @@ from nod.client.inbox import Inbox
 from nod.client.link import Link
 from nod.client.requests import LONG_POLL_S
 from nod.client.serving import Serving
+from nod.client.signals import stopped_by_signals
 from nod.client.types import Decision, DecisionFields, Event, MessageFields, Sent, Usage
 
 logger = logging.getLogger("nod.agent")
@@ -198,22 +198,12 @@ class Agent(Decorators):
 
     def run(self, *, concurrency: int = 4, grace_s: float = 10.0) -> None:
         """`serve`, for a program that does nothing else: until SIGTERM or Ctrl-C."""
-        asyncio.run(self._serve_until_signal(concurrency, grace_s))
 
-    async def _serve_until_signal(self, concurrency: int, grace_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        signals = (signal.SIGTERM, signal.SIGINT)
+        async def serve() -> None:
+            with stopped_by_signals(self.stop):
+                await self.serve(concurrency=concurrency, grace_s=grace_s)
 
-        def stop() -> None:
-            for each in signals:
-                loop.remove_signal_handler(each)  # a second one ends the process at once
-            self.stop()
-
-        # Without signals for loops (Windows, other threads) Ctrl-C ends it as it ends any program.
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            for each in signals:
-                loop.add_signal_handler(each, stop)
-        await self.serve(concurrency=concurrency, grace_s=grace_s)
+        asyncio.run(serve())
 
     # frames out
 

@@ -34,12 +34,25 @@ class Memory:
             if text.startswith(_EVENT):
                 event += text.removeprefix(_EVENT)
             elif text.startswith(_ASKED):
-                key, decision_id = json.loads(text.removeprefix(_ASKED))
-                memory.asked[key] = decision_id
+                memory._take(text.removeprefix(_ASKED))
             else:
                 memory.notes.append(text)
-        memory.event = json.loads(event) if event else None
+        memory.event = _json_object(event)
         return memory
+
+    def _take(self, asked: str) -> None:
+        """A block that somebody else wrote in our form is passed over."""
+        match _json_object(asked):
+            case {"key": str(key), "decision_id": str(decision_id)}:
+                self.asked[key] = decision_id
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def event_blocks(event: Event) -> list[str]:
@@ -51,4 +64,4 @@ def event_blocks(event: Event) -> list[str]:
 
 def asked_block(key: str, decision_id: str) -> str:
     """The block that holds which decision a question became."""
-    return _ASKED + json.dumps([key, decision_id])
+    return _ASKED + json.dumps({"key": key, "decision_id": decision_id})

@@ -1,6 +1,7 @@
 """Calls that have nothing better to do than to outlast whatever ails the server."""
 
 import asyncio
+from dataclasses import replace
 from itertools import count
 from typing import TypeVar
 
@@ -28,3 +29,10 @@ async def answered(client: AsyncClient, request: Request[T]) -> T:
                 raise
             await asyncio.sleep(backoff_s(attempt, 0.5, 30))
     raise RuntimeError("counting has ended")
+
+
+async def brought(client: AsyncClient, request: Request[T]) -> T:
+    """`answered` for what does more when it is sent twice: it is, when the connection breaks before
+    the answer. That is better than not to have said it.
+    """
+    return await answered(client, replace(request, repeatable=True))

@@ -16,7 +16,7 @@ from nod.client.async_client import AsyncClient
 from nod.client.bridge import Bridge
 from nod.client.errors import Conflict
 from nod.client.memory import Memory, asked_block, event_blocks
-from nod.client.patience import answered
+from nod.client.patience import answered, brought
 from nod.client.slot import Slot
 from nod.client.types import Decision, Event, QuestionFields, Usage
 
@@ -70,7 +70,7 @@ class Work:
     async def add(self, text: str) -> None:
         """Adds a block to the scratchpad."""
         async with self.wanted():
-            await self.client.add_context(self.run_id, text)
+            await brought(self.client, requests.add_context(self.run_id, text))
 
     @asynccontextmanager
     async def wanted(self) -> AsyncIterator[None]:
@@ -203,7 +203,8 @@ class Run(_Facts):
                 if "options" in fields:
                     fields = {"kind": "choice", **fields}
                 async with work.wanted():
-                    sent = await work.client.ask(title, task_run_id=work.run_id, **fields)
+                    request = requests.ask(title, task_run_id=work.run_id, **fields)
+                    sent = await brought(work.client, request)
                 work.memory.asked[key] = sent["decision_id"]
                 await work.add(asked_block(key, sent["decision_id"]))
         return work.memory.asked[key]

@@ -12,11 +12,11 @@ from nod.client.bridge import Bridge, in_thread, is_async
 from nod.client.errors import ApiError, Conflict, NodError, NotFound
 from nod.client.handlers import Handlers, Message, TaskHandler
 from nod.client.memory import Memory
-from nod.client.patience import answered
+from nod.client.patience import answered, brought
 from nod.client.result import Result, raised, returned
 from nod.client.run import ENDED, BlockingRun, Run, Work, answer_of
 from nod.client.slot import Slot
-from nod.client.types import Event, Sent, Usage
+from nod.client.types import Event, Usage
 
 T = TypeVar("T")
 
@@ -45,7 +45,6 @@ class Voice(Protocol):
         conversation_id: str | None = None,
         usage: Usage | None = None,
     ) -> None: ...
-    async def message(self, text: str, *, conversation_id: str) -> Sent: ...
 
 
 class Serving:
@@ -148,6 +147,8 @@ class Serving:
             logger.info("%s stopped: %s", work.run_id, work.over or "the agent is stopping")
         except ApiError as error:
             logger.warning("%s cannot be done: %s", work.run_id, error.detail)
+        except Exception:
+            logger.exception("%s met an error of this package", work.run_id)
         finally:
             del self._works[work.run_id]
 
@@ -240,7 +241,14 @@ class Serving:
         async with self._messages, _thinking(self._agent, message.conversation_id):
             reply = await _guarded(handler, message)
             if reply is not None:
-                await self._agent.message(str(reply), conversation_id=message.conversation_id)
+                await self._send(str(reply), message.conversation_id)
+
+    async def _send(self, text: str, conversation_id: str) -> None:
+        try:
+            request = requests.message(text, conversation_id=conversation_id)
+            await brought(self._agent.client, request)
+        except ApiError as error:
+            logger.warning("the reply was refused: %s", error.detail)
 
     async def _decided(self, event: Event) -> None:
         answer = answer_of(event, event["decision_id"], event.get("task_run_id"))
