@@ -26,7 +26,7 @@ What it takes care of:
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
