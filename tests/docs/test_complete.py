@@ -59,7 +59,9 @@ def test_every_variable_that_the_program_reads_is_documented() -> None:
 
 
 # Which browser and which PostgreSQL the tests use: read by their own set-up, not by the program.
-_OF_THE_TESTS = {"NOD_TEST_BROWSER", "NOD_TEST_POSTGRES_URL"}
+_OF_THE_TESTS = {
+    f"NOD_TEST_{of}" for of in ("BROWSER", "POSTGRES_URL", "CLUSTER_TASKS", "CLUSTER_AGENTS")
+}
 
 
 def test_no_variable_is_documented_that_the_program_does_not_read() -> None:
