@@ -7,11 +7,11 @@ import pytest
 from nod.cli.permissions import patterns_of, title_of
 
 
-def patterns(tool: str, cwd: str = "/work/site", **given: object) -> list[str]:
+def patterns(tool: str, cwd: str = "/home/ann/site", **given: object) -> list[str]:
     return [each["pattern"] for each in patterns_of(asked(tool, cwd, **given))]
 
 
-def asked(tool: str, cwd: str = "/work/site", **given: object) -> dict[str, Any]:
+def asked(tool: str, cwd: str = "/home/ann/site", **given: object) -> dict[str, Any]:
     return {"tool_name": tool, "tool_input": given, "cwd": cwd}
 
 
@@ -52,14 +52,14 @@ def test_a_command_that_could_be_another_is_only_allowed_as_it_is(command: str) 
 
 
 def test_files_may_be_allowed_by_their_folder_but_no_settings_and_none_outside() -> None:
-    assert patterns("Edit", file_path="/work/site/a/b.py") == ["Edit(/work/site/**)"]
-    assert patterns("Write", file_path="/work/site/new.py") == ["Edit(/work/site/**)"]
+    assert patterns("Edit", file_path="/home/ann/site/a/b.py") == ["Edit(/home/ann/site/**)"]
+    assert patterns("Write", file_path="/home/ann/site/new.py") == ["Edit(/home/ann/site/**)"]
     for path in (
         "/etc/passwd",
-        "/work/site/../secret",
+        "/home/ann/site/../secret",
         "relative.py",
-        "/work/site/.claude/settings.json",
-        "/work/sites/x",
+        "/home/ann/site/.claude/settings.json",
+        "/home/ann/sites/x",
     ):
         assert patterns("Edit", file_path=path) == []
     assert patterns("Edit", cwd="/", file_path="/etc/passwd") == []
