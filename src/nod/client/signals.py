@@ -24,11 +24,12 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
         leave()
         stop()
 
+    # Windows' loops have none; outside of the main thread asyncio raises one of the others.
     with suppress(NotImplementedError, RuntimeError, ValueError):
         for each in _SIGNALS:
             loop.add_signal_handler(each, stop_once)
     try:
         yield
     finally:
-        with suppress(NotImplementedError):
+        with suppress(NotImplementedError):  # Windows again: there was nothing to take back
             leave()

@@ -9,6 +9,7 @@ from typing import Literal
 from nod.client import requests
 from nod.client.agent import Agent
 from nod.client.errors import ApiError, Conflict, NodError, NotFound
+from nod.client.patience import answered
 from nod.client.types import Context, Event, Run
 from nod.worker import leftovers
 from nod.worker.capture import Capture
@@ -18,7 +19,7 @@ from nod.worker.options import Options
 from nod.worker.process import Start
 from nod.worker.recipe_run import BROKEN_OFF, RecipeRun
 from nod.worker.report import Finished, Report, not_run, report_of
-from nod.worker.reporting import answered, deliver
+from nod.worker.reporting import deliver
 from nod.worker.watch import Signals, Watch
 from nod.worker.workspace import Workspace, workspace
 

@@ -9,6 +9,7 @@ from typing import Any
 from nod.client import requests
 from nod.client.async_client import AsyncClient
 from nod.client.errors import ApiError, NodError
+from nod.client.patience import answered
 from nod.client.types import Context, Event, Run, Usage
 from nod.worker import leftovers
 from nod.worker.job import Job
@@ -16,7 +17,6 @@ from nod.worker.options import Options
 from nod.worker.prompts import answer_prompt, interrupted, task_prompt
 from nod.worker.recipes.recipe import Recipe
 from nod.worker.report import Finished, Report, not_run, report_of
-from nod.worker.reporting import answered
 from nod.worker.session import note, session_of, without_notes
 from nod.worker.turn import Turn
 from nod.worker.watch import Signals
