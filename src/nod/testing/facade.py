@@ -3,8 +3,7 @@
 import asyncio
 import tempfile
 import threading
-import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,6 @@ from nod.testing.receiver import Receiver, receiving
 
 T = TypeVar("T")
 
-_LOOK_S = 0.005
 _START_S = 30.0
 
 
@@ -95,17 +93,21 @@ class NodServer:
         """The agent's handlers at work, in a thread, as this server's agent."""
         mine = agent.copy(self.url, self.agent_id, self.secret)
         failure: list[BaseException] = []
+        ready = threading.Event()
 
         def serve() -> None:
             try:
-                asyncio.run(mine.serve(concurrency=concurrency))
+                asyncio.run(_serve(mine, concurrency, ready.set))
             except BaseException as error:  # noqa: BLE001 - it is raised in the test
                 failure.append(error)
+            finally:
+                ready.set()
 
         thread = threading.Thread(target=serve, name="nod.testing agent")
         thread.start()
         try:
-            self._until(lambda: mine.connected or not thread.is_alive(), _START_S)
+            if not ready.wait(_START_S):
+                raise TimeoutError(f"the agent has not connected within {_START_S:g} s")
             if not failure:
                 yield mine
         finally:
@@ -139,7 +141,8 @@ class NodServer:
 
     def result(self, run_id: str, *, timeout_s: float = 10.0) -> Run:
         """The run, once it has ended."""
-        self._until(lambda: self.client.run(run_id)["finished_at"] is not None, timeout_s)
+        self.client.run(run_id)  # or there is none
+        self._thread.call(self._inside.ended(run_id), timeout_s)
         return self.client.run(run_id)
 
     # the person
@@ -167,13 +170,16 @@ class NodServer:
         """Writes to the agent as the person, and returns what it replies."""
         return self._thread.call(self._inside.say(text), timeout_s)
 
-    @staticmethod
-    def _until(condition: Any, timeout_s: float) -> None:
-        end = time.monotonic() + timeout_s
-        while not condition():
-            if time.monotonic() > end:
-                raise TimeoutError(f"it has not come about within {timeout_s:g} s")
-            time.sleep(_LOOK_S)  # what is waited for is another thread's
+
+async def _serve(agent: Agent, concurrency: int, connected: Callable[[], None]) -> None:
+    """Serves until it is stopped, and tells when it has connected."""
+    working = asyncio.create_task(agent.serve(concurrency=concurrency))
+    online = asyncio.create_task(agent.wait_connected())
+    await asyncio.wait({working, online}, return_when=asyncio.FIRST_COMPLETED)
+    online.cancel()
+    await asyncio.gather(online, return_exceptions=True)  # what was wrong, `working` raises too
+    connected()
+    await working
 
 
 @contextmanager

@@ -114,6 +114,15 @@ class Inside:
         )
         return str(task.trigger_id)
 
+    async def ended(self, run_id: str) -> None:
+        """Returns once the run has ended."""
+
+        async def is_over(tx: Tx) -> bool:
+            run = await tx.runs.get(run_id)
+            return run is not None and run.finished_at is not None
+
+        await _until(lambda: self.nod.store.read(is_over))
+
     async def question(self, title: str | None) -> Question:
         """The oldest question that waits, or the one of that title, once it is there."""
 

@@ -1,7 +1,6 @@
 """A webhook endpoint on a real socket that keeps what it is sent."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from nod.client.errors import WebhookVerificationError
 from nod.client.types import Event
 from nod.client.webhooks import verify_webhook
-
-_LOOK_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +32,16 @@ class Receiver:
     status: int = 200
     calls: list[Call] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    # Calls come in other threads.
+    _came: threading.Condition = field(default_factory=threading.Condition, repr=False)
 
     def event(self, kind: str, *, timeout_s: float = 10.0) -> Event:
         """The first event of that type, such as `task_due`, once it has come."""
-        end = time.monotonic() + timeout_s
-        while True:
-            for call in tuple(self.calls):
-                if call.event["type"] == kind:
-                    return call.event
-            if time.monotonic() > end:
-                raise TimeoutError(f"no {kind} has come within {timeout_s:g} s: {self.refused}")
-            time.sleep(_LOOK_S)  # it comes in another thread
+        with self._came:
+            found = self._came.wait_for(lambda: self._first(kind), timeout_s)
+        if found is None:
+            raise TimeoutError(f"no {kind} has come within {timeout_s:g} s: {self.refused}")
+        return found
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         """Keeps a call. Returns the status to answer with."""
@@ -54,8 +50,13 @@ class Receiver:
         except WebhookVerificationError as error:
             self.refused.append(error.detail)
             return 401
-        self.calls.append(Call(headers, event))
+        with self._came:
+            self.calls.append(Call(headers, event))
+            self._came.notify_all()
         return self.status
+
+    def _first(self, kind: str) -> Event | None:
+        return next((call.event for call in self.calls if call.event["type"] == kind), None)
 
 
 @contextmanager
