@@ -1,13 +1,12 @@
 """Tasks declared in a file: what changes is said first, and applying twice changes nothing."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from support.cli import Shell, add_account, new_shell
+from support.cli import Shell, new_shell
 from support.server import RunningServer
 
 TWO = """
@@ -26,14 +25,6 @@ TWO = """
     verify = "github"
     verify_secret_env = "GITHUB_SECRET"
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -3,33 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.cli import Person, Shell, add_account, new_shell
-from support.server import RunningServer, free_port
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def person(server: RunningServer) -> Iterator[Person]:
-    found = Person.log_in(server)
-    yield found
-    found.http.close()
-
-
-@pytest.fixture
-def shell(server: RunningServer) -> Shell:
-    return new_shell(server)
+from support.cli import Person, Shell
+from support.server import free_port
 
 
 @pytest.fixture

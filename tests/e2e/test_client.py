@@ -1,7 +1,7 @@
 """The SDK against a real server over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,34 +16,8 @@ from nod import (
 )
 from nod.client import agent as agent_module
 from nod.client.types import Event
-from support.cli import Person, Shell, add_account, new_shell, soon
+from support.cli import Person, Shell, soon
 from support.server import RunningServer
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def person(server: RunningServer) -> Iterator[Person]:
-    found = Person.log_in(server)
-    yield found
-    found.http.close()
-
-
-@pytest.fixture
-def shell(server: RunningServer) -> Shell:
-    return new_shell(server)
-
-
-@pytest.fixture
-def client(shell: Shell) -> Iterator[Client]:
-    with shell.client() as client:
-        yield client
 
 
 @pytest.fixture

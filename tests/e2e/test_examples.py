@@ -2,35 +2,19 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
 from docs.book import ROOT
-from support.cli import Person, Shell, add_account, new_shell
+from nod.client.types import Run
+from support.cli import Person, Shell, new_shell, seen
 from support.server import RunningServer
 
 EXAMPLES = ROOT / "examples"
 NODE, _ = compute_driver_executable()  # the one that comes with the tests' browser
 SCRIPTS = {"plain.py": (sys.executable, 15), "plain.mjs": (NODE, 20)}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def person(server: RunningServer) -> Iterator[Person]:
-    found = Person.log_in(server)
-    yield found
-    found.http.close()
 
 
 def start(script: str, shell: Shell) -> "subprocess.Popen[bytes]":
@@ -55,10 +39,12 @@ def test_a_plain_script_does_a_whole_task_with_a_decision(
         second = start(script, shell)
         try:
             person.answer(asked, "approved")
-            end = time.monotonic() + 30
-            while not (done := client.run(run["id"]))["finished_at"]:
-                assert time.monotonic() < end
-                time.sleep(0.02)  # the script is another process
+
+            def look() -> Run | None:
+                found = client.run(run["id"])
+                return found if found["finished_at"] else None
+
+            done = seen(look, "the script's result")
         finally:
             second.kill()
             second.wait()

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,35 +15,9 @@ from nod.client import agent as agent_module
 from nod.client import conversation
 from nod.client import run as run_module
 from nod.client import serving as serving_module
-from support.cli import Person, Shell, add_account, new_shell
+from support.cli import Person, Shell, add_account
 from support.inprocess import until
 from support.server import RunningServer
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def person(server: RunningServer) -> Iterator[Person]:
-    found = Person.log_in(server)
-    yield found
-    found.http.close()
-
-
-@pytest.fixture
-def shell(server: RunningServer) -> Shell:
-    return new_shell(server)
-
-
-@pytest.fixture
-def client(shell: Shell) -> Iterator[Client]:
-    with shell.client() as client:
-        yield client
 
 
 @pytest.fixture

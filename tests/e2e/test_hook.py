@@ -3,46 +3,24 @@
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from nod.cli.hook import verdict_of
-from support.cli import Person, Shell, add_account, new_shell
-from support.server import RunningServer
+from support.cli import Person, Shell
 
 ASKED = {
     "session_id": "3f0c6a52",
     "transcript_path": "/tmp/transcript.jsonl",
-    "cwd": "/work/site",
+    "cwd": "/home/ann/site",
     "permission_mode": "default",
     "hook_event_name": "PreToolUse",
     "tool_name": "Bash",
     "tool_input": {"command": "git push origin main", "description": "Publish"},
     "tool_use_id": "toolu_1",
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def person(server: RunningServer) -> Iterator[Person]:
-    one = Person.log_in(server)
-    yield one
-    one.http.close()
-
-
-@pytest.fixture
-def shell(server: RunningServer) -> Shell:
-    return new_shell(server)
 
 
 class Asking:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from mcp import MCPError
@@ -13,21 +13,6 @@ from nod.mcp.server import TOOLS
 from support.cli import Person, Shell, add_account, soon
 from support.mcp import Era, McpAgent, mcp_agent, said
 from support.server import RunningServer, free_port
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def person(server: RunningServer) -> Iterator[Person]:
-    found = Person.log_in(server)
-    yield found
-    found.http.close()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from nod import Agent, Message, Run
 from nod.client import agent as agent_module
 from nod.client import serving as serving_module
 from nod.webhooks import BODY_BYTES, Receive, Scope, Send, asgi, wsgi
-from support.cli import Person, Shell, add_account
+from support.cli import Person, Shell
 from support.inprocess import until
 from support.server import RunningServer, free_port
 
@@ -99,14 +99,6 @@ class Site:
     agent: Agent
     shell: Shell
     person: Person
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(params=[starlette_app, bare_asgi, flask_app])

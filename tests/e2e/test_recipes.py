@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.cli import Person, Shell, add_account, new_shell
+from support.cli import Person, Shell, new_shell
 from support.programs import Programs
 from support.programs.claude import SESSION as CLAUDE_SESSION
 from support.programs.codex import SESSION as CODEX_SESSION
@@ -66,26 +66,6 @@ FAILURES = {
 }
 by_recipe = pytest.mark.parametrize("recipe", RECIPES)
 Work = Callable[..., RunningWorker]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server")).start()
-    add_account(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def person(server: RunningServer) -> Iterator[Person]:
-    one = Person.log_in(server)
-    yield one
-    one.http.close()
-
-
-@pytest.fixture
-def shell(server: RunningServer) -> Shell:
-    return new_shell(server)
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def shell(server: RunningServer) -> Shell:
-    return new_shell(server)
-
-
-@pytest.fixture
 def work(shell: Shell) -> Iterator[Worker]:
     """Starts `nod work` with a shell script as its command; returns when it is connected."""
     running: list[RunningWorker] = []

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
 from nod import Client
 from support.server import RunningServer
+
+T = TypeVar("T")
 
 # Where `nod work` keeps what it has in hand: for tests not in the home of whoever runs them.
 _STATE = Path(tempfile.gettempdir()) / f"nod-tests-{os.getuid()}"
@@ -23,6 +26,18 @@ _STATE = Path(tempfile.gettempdir()) / f"nod-tests-{os.getuid()}"
 def soon(seconds: float = 1) -> str:
     """A `run_at` in the near future; the wire has whole seconds."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def seen(look: Callable[[], T | None], what: str) -> T:
+    """What `look` finds, once another process has brought it about.
+
+    The one place where such tests sleep: no call of the server waits for what a person sees.
+    """
+    end = time.monotonic() + 30
+    while (found := look()) is None:
+        assert time.monotonic() < end, f"nothing seen of {what}"
+        time.sleep(0.02)
+    return found
 
 
 @dataclass
@@ -110,14 +125,12 @@ class Person:
 
     def next_question(self, agent_id: str) -> str:
         """The decision an agent asks for, once it is there."""
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
+
+        def look() -> str | None:
             waiting = self.http.get("/api/decisions", params={"status": "pending"}).json()
-            found = [each["id"] for each in waiting if each["agent_id"] == agent_id]
-            if found:
-                return str(found[0])
-            time.sleep(0.02)  # a person looks again
-        raise AssertionError(f"{agent_id} has asked nothing")
+            return next((each["id"] for each in waiting if each["agent_id"] == agent_id), None)
+
+        return seen(look, f"a question of {agent_id}")
 
     def agree(self, agent_id: str) -> None:
         """Answers whatever an agent asks now: yes, and of a choice the first."""
