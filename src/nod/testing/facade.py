@@ -177,9 +177,10 @@ async def _serve(agent: Agent, concurrency: int, connected: Callable[[], None]) 
     online = asyncio.create_task(agent.wait_connected())
     await asyncio.wait({working, online}, return_when=asyncio.FIRST_COMPLETED)
     online.cancel()
-    await asyncio.gather(online, return_exceptions=True)  # what was wrong, `working` raises too
-    connected()
-    await working
+    (refused,) = await asyncio.gather(online, return_exceptions=True)
+    if refused is None:
+        connected()
+    await working  # which raises what was wrong
 
 
 @contextmanager
