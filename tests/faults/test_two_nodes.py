@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from nod.engine.fire import run_now
 from nod.engine.outbox import make_event, put
 from nod.engine.rescue import EXPIRED_EVENTS, OVERDUE_RUNS
 from nod.engine.trigger import Call, accept_call
+from nod.store.nodes import Asker
 from nod.store.store import Store, Tx
-from support.databases import prepared, url_of
+from support.databases import execute, prepared, url_of
 from support.inprocess import until
 from support.postgres import connected
 from support.steps import DAY_S, FIRING, call, called, deliver, take_up
@@ -342,6 +344,63 @@ async def test_a_run_ends_while_a_place_to_tell_of_it_is_removed(
         go_on.set()
         await removing
     assert (await ending).status == "failed"
+
+
+async def test_of_two_nodes_that_take_the_same_event_in_hand_one_has_it(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    world = nodes.world
+    run = await called(world, await world.task("event", max_attempts=1))
+    (event,) = await world.store.read(lambda tx: tx.events.of_run(run.id))
+    await execute(tmp_path, "UPDATE events SET attempt_at = not_before")
+    for node_id in ("node_one", "node_two"):
+        await world.store.write(lambda tx, me=node_id: tx.nodes.see(me, tx.now))  # type: ignore[misc]
+    taken, go_on = asyncio.Event(), asyncio.Event()
+
+    async def take(node_id: str, tx: Tx) -> bool:
+        return await tx.events.lease(event.id, tx.now, Asker(node_id, tx.now - 1))
+
+    async def take_slowly(tx: Tx) -> bool:
+        had = await take("node_one", tx)
+        taken.set()
+        await go_on.wait()
+        return had
+
+    first = asyncio.create_task(nodes.stores[0].write(take_slowly))
+    await taken.wait()
+    second = asyncio.create_task(nodes.stores[1].write(partial(take, "node_two")))
+    try:
+        await until(lambda: _is_waiting(tmp_path, second))
+    finally:
+        go_on.set()
+    assert (await first, await second) == (True, False)
+
+
+async def test_a_connection_that_moves_while_its_old_node_is_forgotten_stays(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    world = nodes.world
+    agent_id = world.agent.id
+    await execute(tmp_path, f"INSERT INTO connections VALUES ('{agent_id}', 'node_gone')")  # noqa: S608
+    await world.store.write(lambda tx: tx.nodes.see("node_gone", 0))
+    await world.store.write(lambda tx: tx.nodes.see("node_new", tx.now))
+    moved, go_on = asyncio.Event(), asyncio.Event()
+
+    async def move_slowly(tx: Tx) -> None:
+        await tx.nodes.connect([agent_id], "node_new")
+        moved.set()
+        await go_on.wait()
+
+    moving = asyncio.create_task(nodes.stores[0].write(move_slowly))
+    await moved.wait()
+    forgetting = asyncio.create_task(nodes.stores[1].write(lambda tx: tx.nodes.forget_gone(1)))
+    try:
+        await until(lambda: _is_waiting(tmp_path, forgetting))
+    finally:
+        go_on.set()
+        await moving
+    await forgetting
+    assert await world.store.read(lambda tx: tx.nodes.connections(0)) == {agent_id: "node_new"}
 
 
 async def _is_waiting(folder: Path, second: asyncio.Task[Any]) -> bool:

@@ -41,6 +41,12 @@ def test_what_one_dialect_has_the_other_has_too() -> None:
     assert {name.removesuffix("!") for name in _STATEMENTS} == set(_PORTABLE) - _OF_SQLITE
 
 
+def test_no_row_is_written_on_the_word_of_a_join_that_is_not_looked_at_again() -> None:
+    for name, statement in _STATEMENTS.items():
+        writes = re.search(r"^(UPDATE|DELETE)", statement.text, re.MULTILINE)
+        assert not (writes and "NOT EXISTS" in statement.text), name
+
+
 async def test_every_statement_is_valid_on_the_schema() -> None:
     async with schema() as connection:
         for name, statement in _STATEMENTS.items():

@@ -94,11 +94,12 @@ LIMIT :limit
 
 -- name: lease_event
 -- What a node has in hand is its own for as long as it is there; then whoever comes first takes it.
+-- Not by NOT EXISTS: PostgreSQL makes a join of that, and who has waited there for another one to
+-- write the row has only the row looked at again, not the join.
 UPDATE events SET leased_by = :node_id
 WHERE id = :event_id AND state = 'pending' AND attempt_at <= :now
-  AND NOT EXISTS (
-    SELECT 1 FROM nodes n
-    WHERE n.id = events.leased_by AND n.id <> :node_id AND n.seen_at > :alive)
+  AND (SELECT n.id FROM nodes n
+    WHERE n.id = events.leased_by AND n.id <> :node_id AND n.seen_at > :alive) IS NULL
 
 -- name: give_event_back
 UPDATE events SET leased_by = NULL WHERE id = :event_id AND leased_by = :node_id

@@ -11,9 +11,9 @@ SELECT id FROM nodes WHERE id <> :node_id AND seen_at > :alive LIMIT 1
 DELETE FROM nodes WHERE seen_at <= :before
 
 -- name: forget_connections
--- Of servers that are gone.
+-- Of servers that are gone. Not by NOT EXISTS, as in `lease_event`.
 DELETE FROM connections
-WHERE NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = connections.node_id)
+WHERE (SELECT n.id FROM nodes n WHERE n.id = connections.node_id) IS NULL
 
 -- name: forget_node
 DELETE FROM nodes WHERE id = :node_id

@@ -114,10 +114,10 @@ UPDATE notices SET state = :state, settled_at = :now, error = :error
 WHERE id = :notice_id AND state = 'pending'
 
 -- name: settle_unsent
--- Notices that no target is left for.
+-- Notices that no target is left for. Not by NOT EXISTS, as in `lease_event`.
 UPDATE notices SET state = 'dead', settled_at = :now, error = coalesce(error, :error)
 WHERE user_id = :user_id AND state = 'pending'
-  AND NOT EXISTS (SELECT 1 FROM notice_sends s WHERE s.notice_id = notices.id)
+  AND (SELECT min(s.notice_id) FROM notice_sends s WHERE s.notice_id = notices.id) IS NULL
 
 -- name: sum_up
 UPDATE notices SET state = 'summed', settled_at = :now
