@@ -19,7 +19,10 @@ from bench.measurements import measurements
 from bench.postgres import databases
 from bench.table import rendered
 
-NAMES = ("herd", "trigger", "throughput", "idle", "chat", "streams", "search", "cluster", "between")
+NAMES = (
+    *("herd", "trigger", "throughput", "idle", "chat", "streams", "search"),
+    *("cluster", "between", "size"),
+)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.contest import Column, Contestant, Measurement
@@ -29,15 +29,14 @@ def measurements(databases: Databases, directory: Path, *, quick: bool) -> Seque
         search(directory, part),
         cluster(databases, 10_000 // part),
         between(databases, 500 // part),
+        size(databases, directory, 8_000 // part),
     ]
 
 
 def contestants(databases: Databases, directory: Path) -> list[Contestant]:
     """Nod and its nearest peers. A peer that needs a newer Python is left out on an older one."""
 
-    def file() -> str:
-        return str(Path(tempfile.mkdtemp(dir=directory)) / "jobs.db")
-
+    file = files(directory)
     everyone = [
         Contestant("Nod, SQLite", "bench.nod", file),
         Contestant("PgQueuer, PostgreSQL", "bench.peers.pgqueuer", databases.fresh),
@@ -198,11 +197,12 @@ def search(directory: Path, part: int) -> Measurement:
 
 def fresh(directory: Path, name: str, jobs: int) -> Contestant:
     """Nod with a new database for each run."""
+    return Contestant(f"Nod, {name}", "bench.nod", files(directory), ("--jobs", str(jobs)))
 
-    def file() -> str:
-        return str(Path(tempfile.mkdtemp(dir=directory)) / "nod.db")
 
-    return Contestant(f"Nod, {name}", "bench.nod", file, ("--jobs", str(jobs)))
+def files(directory: Path) -> Callable[[], str]:
+    """Names a database file each time, in a folder of its own."""
+    return lambda: str(Path(tempfile.mkdtemp(dir=directory)) / "nod.db")
 
 
 def cluster(databases: Databases, jobs: int) -> Measurement:
@@ -255,4 +255,23 @@ def between(databases: Databases, calls: int) -> Measurement:
         ],
         jobs=calls,
         callers=1,
+    )
+
+
+def size(databases: Databases, directory: Path, runs: int) -> Measurement:
+    """What a run takes where it is stored."""
+    return Measurement(
+        name="size",
+        title=f"size: {runs:,} runs, each with all that belongs to it; kB a run",
+        columns=[Column("stored", "stored", 1), Column("logged", "log written", 1)],
+        contestants=[
+            Contestant("Nod, SQLite", "bench.nod", files(directory)),
+            Contestant("Nod, PostgreSQL", "bench.nod", databases.fresh),
+        ],
+        jobs=runs,
+        callers=32,
+        notes=[
+            "Prompts of 272 characters, calls of 25 bytes, results of 246 characters, one attempt",
+            "each. With indexes; a server's log is what a replica and a backup of it take.",
+        ],
     )

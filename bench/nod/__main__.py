@@ -8,6 +8,7 @@ from bench.nod.cluster import between, cluster
 from bench.nod.herd import herd
 from bench.nod.idle import idle
 from bench.nod.search import search
+from bench.nod.size import size
 from bench.nod.throughput import throughput
 from bench.nod.trigger import trigger
 
@@ -23,5 +24,6 @@ if __name__ == "__main__":
             "search": search,
             "cluster": cluster,
             "between": between,
+            "size": size,
         }
     )

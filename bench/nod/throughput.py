@@ -31,8 +31,8 @@ async def throughput(work: Work) -> Sample:
         return await measured(server, agents, work)
 
 
-async def measured(server: Server, agents: list[SeededAgent], work: Work) -> Sample:
-    """The callers' and the agents' work together."""
+async def measured(server: Server, agents: list[SeededAgent], work: Work, *summary: str) -> Sample:
+    """The callers' and the agents' work together. `summary` is what they report of each run."""
     completed = Arrivals()
     reports: Reports = asyncio.Queue()
     for agent in agents:
@@ -51,7 +51,8 @@ async def measured(server: Server, agents: list[SeededAgent], work: Work) -> Sam
 
     async with asyncio.TaskGroup() as group:
         completers = [
-            group.create_task(complete(server, reports, completed)) for _ in range(COMPLETERS)
+            group.create_task(complete(server, reports, completed, *summary))
+            for _ in range(COMPLETERS)
         ]
         sample = await call_together(work, completed, call)
         for completer in completers:
@@ -59,10 +60,10 @@ async def measured(server: Server, agents: list[SeededAgent], work: Work) -> Sam
     return sample
 
 
-async def complete(server: Server, reports: Reports, completed: Arrivals) -> None:
+async def complete(server: Server, reports: Reports, completed: Arrivals, *summary: str) -> None:
     """Complete runs as their events come, on one connection."""
     caller = await Caller.connect(server.host, server.port)
     while True:
         agent, run_id = await reports.get()
-        await caller.call(*completion(agent, run_id))
+        await caller.call(*completion(agent, run_id, *summary))
         completed.add(run_id)

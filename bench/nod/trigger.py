@@ -52,11 +52,13 @@ async def waits(called: Server, server: Server, agent: SeededAgent, calls: int) 
     return measured
 
 
-def completion(agent: SeededAgent, run_id: str) -> tuple[str, str, dict[str, str], dict[str, str]]:
+def completion(
+    agent: SeededAgent, run_id: str, summary: str = "Nothing unusual."
+) -> tuple[str, str, dict[str, str], dict[str, str]]:
     """The request that ends a run."""
     return (
         "POST",
         f"/api/agent/tasks/runs/{run_id}/complete",
-        {"status": "completed", "summary": "Nothing unusual."},
+        {"status": "completed", "summary": summary},
         agent.headers,
     )

@@ -350,3 +350,7 @@ def test_of_a_postgresql_server_the_tool_is_named_with_its_whole_line(
     said = refusal(command, file, "--database-url", SERVER_URL, data=tmp_path)
     assert f"\n  {line}--dbname=postgresql://nod@db.example.org/nod\n" in said
     assert "sesame" not in said
+    other = "postgresql://db.example.org/nod?user=nod&password=sesame&sslmode=require"
+    said = refusal(command, file, "--database-url", other, data=tmp_path)
+    shown = "'postgresql://db.example.org/nod?user=nod&sslmode=require'"
+    assert f"\n  {line}--dbname={shown}\n" in said

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nod.config import load
-from nod.domain.errors import Unavailable
+from nod.domain.errors import InvalidInput, Unavailable
 from nod.opening import open_database
 from nod.store.commit_order import CommitOrder
 from nod.store.migrate import Migration, load_migrations
@@ -191,6 +191,14 @@ async def test_a_read_sees_one_snapshot_and_waits_for_no_writer(database: Postgr
 async def test_a_read_cannot_write(database: PostgresDatabase) -> None:
     with pytest.raises(Unavailable, match="cannot be written"):
         await database.read(add("a"))
+    assert await database.read(ids) == []
+
+
+async def test_what_no_text_can_hold_is_the_callers_mistake(database: PostgresDatabase) -> None:
+    with pytest.raises(InvalidInput, match="NUL"):
+        await database.read(lambda connection: connection.one("hold", id="a\0"))
+    with pytest.raises(InvalidInput, match="NUL"):
+        await database.write(add("a\0"))
     assert await database.read(ids) == []
 
 

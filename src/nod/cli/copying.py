@@ -34,7 +34,10 @@ def without_password(url: str) -> str:
     """The address as it can be shown."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}").geturl()
+    options = (each for each in parts.query.split("&") if not each.startswith("password="))
+    return parts._replace(
+        netloc=f"{user.partition(':')[0]}{at}{host}", query="&".join(options)
+    ).geturl()
 
 
 def key_beside(file: Path) -> Path:

@@ -49,7 +49,7 @@ def _examine(flags: dict[str, Any]) -> list[Finding]:
 async def _look(settings: Settings, clock: Clock) -> list[Finding]:
     """Everything, in the order in which one thing rests on another."""
     found = [Finding("settings", "ok", f"{settings.public_url}, {settings.data_dir}")]
-    found += doctor_here.data_directory(settings.data_dir)
+    found += doctor_here.data_directory(settings)
     way = await _database(settings, clock)
     found += [*way.found, await doctor_bus.bus(settings), *doctor_bus.role(settings)]
     found.append(doctor_here.secret_key(settings, way.stored))

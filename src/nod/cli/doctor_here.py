@@ -47,8 +47,11 @@ class Way:
     offset_s: float | None = None  # of the database server's clock from this one
 
 
-def data_directory(path: Path) -> list[Finding]:
+def data_directory(settings: Settings) -> list[Finding]:
     """Whose it is, who may read it, and how much room there is."""
+    path = settings.data_dir
+    if not path.is_dir() and settings.is_postgres and settings.secret_key:
+        return [Finding("data directory", "ok", f"there is no {path}, and nothing to keep there")]
     if not path.is_dir():
         return [Finding("data directory", "warning", f"there is no {path}", _FIRST_START)]
     return [_permissions(path), room(path, shutil.disk_usage(path).free)]

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from nod.domain.errors import Unavailable
+from nod.domain.errors import InvalidInput, Unavailable
 from nod.store.port import ConstraintError, UniqueViolation
 
 
@@ -54,6 +54,8 @@ _UNIQUE = "23505"
 _READ_ONLY = "25006"
 _RULES = "23"
 _CLASHES = ("40001", "40P01")
+# A NUL, in a text and in JSON, which no text here can hold or be compared with.
+_NO_TEXT = ("22021", "22P05")
 # The plan that was prepared no longer fits a schema that a newer node has changed.
 _REPLAN = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 
@@ -80,6 +82,8 @@ def _by_state(state: str, error: Exception) -> Exception:
         return UniqueViolation(str(error))
     if state.startswith(_RULES):
         return ConstraintError(str(error))
+    if state in _NO_TEXT:
+        return InvalidInput("a text with a NUL character can be neither stored nor found")
     if state in _CLASHES:
         return Clash("another transaction stood in the way again and again")
     if state == _READ_ONLY:

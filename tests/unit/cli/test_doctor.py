@@ -69,20 +69,24 @@ def change(settings: Settings, sql: str, *values: object) -> None:
 # on this machine
 
 
+def kept_in(folder: Path, **environ: str) -> Settings:
+    return load(environ, {"data_dir": folder})
+
+
 def test_a_directory_that_others_may_look_into_is_a_warning(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
-    found = doctor_here.data_directory(tmp_path)[0]
+    found = doctor_here.data_directory(kept_in(tmp_path))[0]
     assert told(found) == ("warning", f"others on this machine may look into {tmp_path}")
     assert found.do == f"chmod 700 {tmp_path}"
     tmp_path.chmod(0o700)
-    assert doctor_here.data_directory(tmp_path)[0].state == "ok"
+    assert doctor_here.data_directory(kept_in(tmp_path))[0].state == "ok"
 
 
 def test_a_directory_of_somebody_else_is_to_be_looked_at_by_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 4242)
-    found = doctor_here.data_directory(tmp_path)[0]
+    found = doctor_here.data_directory(kept_in(tmp_path))[0]
     assert told(found) == (
         "warning",
         f"{tmp_path} belongs to user {tmp_path.stat().st_uid}, and you are 4242",
@@ -93,7 +97,21 @@ def test_a_directory_that_cannot_be_written_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert doctor_here.data_directory(tmp_path)[0].state == "failed"
+    assert doctor_here.data_directory(kept_in(tmp_path))[0].state == "failed"
+
+
+def test_a_directory_that_is_missing_is_a_warning_unless_nothing_would_be_in_it(
+    tmp_path: Path,
+) -> None:
+    missing = tmp_path / "data"
+    there = {"NOD_DATABASE_URL": "postgresql://db.example.org/nod"}
+    for environ, state in (
+        ({}, "warning"),
+        (there, "warning"),  # the key
+        ({**there, "NOD_SECRET_KEY": "s" * 43}, "ok"),
+    ):
+        (found,) = doctor_here.data_directory(kept_in(missing, **environ))
+        assert told(found)[0] == state
 
 
 @pytest.mark.parametrize(
