@@ -15,27 +15,9 @@ import pytest
 
 from docs.book import ROOT, Block, blocks, pages
 from support.cli import Person, Shell, add_account, new_shell, seen
-from support.server import RunningServer
-
-# As much of curl as the pages use: what they show is parsed and sent, also where curl is not there.
-_CURL = """#!{python}
-import argparse, sys, urllib.error, urllib.request
-parser = argparse.ArgumentParser()
-parser.add_argument("url")
-parser.add_argument("-sf", action="store_true")
-parser.add_argument("-H", action="append", default=[])
-parser.add_argument("-d")
-parser.add_argument("-X")
-given = parser.parse_args()
-headers = dict(each.split(": ", 1) for each in given.H)
-body = None if given.d is None else given.d.encode()
-request = urllib.request.Request(given.url, body, headers, method=given.X)
-try:
-    with urllib.request.urlopen(request) as answer:
-        sys.stdout.write(answer.read().decode() + "\\n")
-except urllib.error.HTTPError as error:
-    sys.exit(f"{{given.url}}: {{error.code}} {{error.read().decode()}}")
-"""
+from support.curl import install_curl
+from support.programs import Programs
+from support.server import RunningServer, free_port, is_listening
 
 SHELL = ("runs", "sh")
 
@@ -52,22 +34,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running.stop()
 
 
-def _path_with_curl(folder: Path) -> str:
-    curl = folder / "curl"
-    curl.write_text(_CURL.format(python=sys.executable), encoding="utf-8")
-    curl.chmod(0o755)
-    return os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
-
-
 def _run_shell_blocks(
     page: str, shell: Shell, server: RunningServer, folder: Path, **variables: str
 ) -> str:
     """Run what a page shows, from its first line to its last; what it printed."""
+    ours = [install_curl(folder), str(Programs.install(folder / "programs").folder)]
+    path = os.pathsep.join([*ours, str(Path(sys.executable).parent), os.environ["PATH"]])
     shown = [each.code for each in blocks(ROOT / page) if (each.mark, each.language) == SHELL]
-    ours = {"PATH": _path_with_curl(folder), "NOD_DATA_DIR": str(server.data_dir)}
+    own = {"PATH": path, "NOD_DATA_DIR": str(server.data_dir)}
     done = subprocess.run(
         ["sh", "-eu", "-c", "".join(shown)],
-        env=shell.environ({**ours, **variables}),
+        env=shell.environ({**own, **variables}),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
@@ -109,6 +87,42 @@ def test_calls_that_are_shown_are_answered(
         TOKEN=token,
         SHARED="0123456789abcdef",
     )
+
+
+CONNECT = sorted({each.page.name for each in marked(*SHELL) if each.page.parent.name == "connect"})
+
+
+@pytest.mark.parametrize("page", CONNECT)
+def test_each_kind_of_agent_does_a_task_as_its_page_shows(
+    server: RunningServer, tmp_path: Path, page: str
+) -> None:
+    shell = new_shell(server)
+    _run_shell_blocks(f"docs/connect/{page}", shell, server, tmp_path)
+    with shell.client() as client:
+        ended = [run for task in client.tasks() for run in client.runs(task["id"])]
+    assert ended
+    assert {(run["status"], run["error"]) for run in ended} == {("completed", None)}
+
+
+def test_the_application_that_is_shown_takes_its_webhooks(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    (block,) = marked("runs as an application", "python")
+    (tmp_path / "my_agent.py").write_text(block.code, encoding="utf-8")
+    shell, port = new_shell(server), free_port()
+    with Person.log_in(server).http as http, shell.client() as client:
+        url = {"webhook_url": f"http://127.0.0.1:{port}/nod"}
+        http.patch(f"/api/agents/{shell.agent_id}", json=url).raise_for_status()
+        task = client.create_task("Report", "Count.", "event")
+        command = [sys.executable, "-m", "uvicorn", "my_agent:app", "--port", str(port)]
+        application = subprocess.Popen(command, cwd=tmp_path, env=shell.environ({}))
+        try:
+            seen(lambda: is_listening(port) or None, "the application")
+            _call(shell, str(task["trigger_id"]))
+            assert _first_result(shell, task["id"], Person(http)) == "completed"
+        finally:
+            application.terminate()
+            application.wait()
 
 
 @pytest.mark.parametrize("block", marked("runs", "python"), ids=lambda b: b.page.name)

@@ -6,6 +6,7 @@ import pytest
 
 from nod import Client
 from support.cli import Person, Shell, add_account, new_shell
+from support.curl import install_curl
 from support.server import RunningServer
 
 
@@ -33,3 +34,9 @@ def shell(server: RunningServer) -> Shell:
 def client(shell: Shell) -> Iterator[Client]:
     with shell.client() as opened:
         yield opened
+
+
+@pytest.fixture
+def curl(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with curl in it, for a PATH."""
+    return install_curl(tmp_path_factory.mktemp("curl"))

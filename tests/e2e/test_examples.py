@@ -59,5 +59,9 @@ def test_the_scripts_stay_as_short_as_they_say(script: str) -> None:
     assert f"[{script}]({script}), {most} lines" in (EXAMPLES / "README.md").read_text()
 
 
-def test_the_examples_are_all_tried() -> None:
-    assert {path.name for path in Path(EXAMPLES).iterdir()} == {*SCRIPTS, "README.md"}
+def test_the_examples_are_all_tried_and_listed() -> None:
+    bridges = {"n8n", "github-actions", "cron", "skill"}  # in test_bridges.py
+    assert {path.name for path in Path(EXAMPLES).iterdir()} == {*SCRIPTS, *bridges, "README.md"}
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    files = [path for path in EXAMPLES.rglob("*") if path.is_file() and path.name != "README.md"]
+    assert [each for each in files if f"]({each.relative_to(EXAMPLES)})" not in readme] == []
