@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check format screenshots bench lock clean
+.PHONY: help run test coverage check format docs screenshots bench lock clean
 
 help: ## what each command does
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ format: $(VENV)/.dev ## put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+docs: $(VENV)/.dev ## the documentation as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open site/index.html"
+
 screenshots: $(VENV)/.dev ## pictures of every page, in screenshots/ or where TO= says
 	@PYTHONPATH=tests $(BIN)/python -m docs.screenshots $(or $(TO),screenshots) $(PAGES)
 
@@ -70,4 +74,4 @@ lock: ## write the lock files anew from pyproject.toml
 	@rm -rf $(VENV)-lock
 
 clean: ## remove what the other commands made
-	@rm -rf $(VENV) $(VENV)-bench screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
+	@rm -rf $(VENV) $(VENV)-bench screenshots site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

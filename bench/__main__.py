@@ -21,7 +21,7 @@ from bench.table import rendered
 
 NAMES = (
     *("herd", "trigger", "throughput", "idle", "chat", "streams", "search"),
-    *("cluster", "between", "size"),
+    *("cluster", "between", "size", "start"),
 )
 
 

@@ -30,6 +30,7 @@ def measurements(databases: Databases, directory: Path, *, quick: bool) -> Seque
         cluster(databases, 10_000 // part),
         between(databases, 500 // part),
         size(databases, directory, 8_000 // part),
+        start(20 // part),
     ]
 
 
@@ -274,4 +275,21 @@ def size(databases: Databases, directory: Path, runs: int) -> Measurement:
             "Prompts of 272 characters, calls of 25 bytes, results of 246 characters, one attempt",
             "each. With indexes; a server's log is what a replica and a backup of it take.",
         ],
+    )
+
+
+def start(times: int) -> Measurement:
+    """What somebody waits for who uses the package or the command line."""
+    return Measurement(
+        name="start",
+        title=f"start: imports and a command in a Python just started, {times} times; milliseconds",
+        columns=[
+            Column("package", "import nod"),
+            Column("client", "from nod import Client"),
+            Column("agent", "from nod import Agent"),
+            Column("help", "nod --help, whole"),
+        ],
+        contestants=[Contestant("Nod", "bench.nod", str)],
+        jobs=times,
+        callers=1,
     )

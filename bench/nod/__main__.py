@@ -9,6 +9,7 @@ from bench.nod.herd import herd
 from bench.nod.idle import idle
 from bench.nod.search import search
 from bench.nod.size import size
+from bench.nod.start import start
 from bench.nod.throughput import throughput
 from bench.nod.trigger import trigger
 
@@ -25,5 +26,6 @@ if __name__ == "__main__":
             "cluster": cluster,
             "between": between,
             "size": size,
+            "start": start,
         }
     )

@@ -30,18 +30,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from nod.client.async_client import AsyncClient
 from nod.client.conversation import backoff_s
 from nod.client.errors import AuthError, ConnectError, Forbidden, NodError
 from nod.client.handlers import Decorators
 from nod.client.inbox import Inbox
-from nod.client.link import Link
 from nod.client.requests import LONG_POLL_S
 from nod.client.serving import Serving
 from nod.client.signals import stopped_by_signals
 from nod.client.types import Decision, DecisionFields, Event, MessageFields, Sent, Usage
+
+if TYPE_CHECKING:
+    from nod.client.link import Link
 
 logger = logging.getLogger("nod.agent")
 
@@ -283,6 +285,8 @@ class Agent(Decorators):
 
     async def _one_connection(self) -> None:
         """Connects and receives until the connection is gone. Raises why."""
+        from nod.client.link import Link  # a fifth of the time that the package's import takes
+
         try:
             link = await Link.open(self.client.settings)
         except ConnectError:
@@ -300,7 +304,7 @@ class Agent(Decorators):
             self._online.clear()
             await link.close()
 
-    async def _receive(self, link: Link) -> None:
+    async def _receive(self, link: "Link") -> None:
         frame = await link.receive()
         if frame.get("type") in _SILENT:
             return
