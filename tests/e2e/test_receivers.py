@@ -12,6 +12,7 @@ import flask
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Route
 from werkzeug.serving import make_server
@@ -37,6 +38,21 @@ def starlette_app(agent: Agent, port: int) -> Iterator[None]:
     with serving(
         Starlette(routes=[Route("/nod", hook, methods=["POST"])], lifespan=lifespan), port
     ):
+        yield
+
+
+@contextmanager
+def fastapi_app(agent: Agent, port: int) -> Iterator[None]:
+    hook = asgi(agent)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await hook.close()
+
+    app = FastAPI(lifespan=lifespan)
+    app.router.routes.append(Route("/nod", hook, methods=["POST"]))
+    with serving(app, port):
         yield
 
 
@@ -101,7 +117,7 @@ class Site:
     person: Person
 
 
-@pytest.fixture(params=[starlette_app, bare_asgi, flask_app])
+@pytest.fixture(params=[starlette_app, fastapi_app, bare_asgi, flask_app])
 async def site(request: pytest.FixtureRequest, server: RunningServer) -> AsyncIterator[Site]:
     port = free_port()
     url = f"http://127.0.0.1:{port}/nod"
