@@ -272,7 +272,7 @@ def size(databases: Databases, directory: Path, runs: int) -> Measurement:
         jobs=runs,
         callers=32,
         notes=[
-            "Prompts of 272 characters, calls of 25 bytes, results of 246 characters, one attempt",
+            "Prompts of 268 characters, calls of 25 bytes, results of 246 characters, one attempt",
             "each. With indexes; a server's log is what a replica and a backup of it take.",
         ],
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
+import msgspec
 
 from bench.child import Work
 from bench.nod.seed import seeding
@@ -37,7 +37,7 @@ async def size(work: Work) -> Sample:
 
 async def grown(work: Work, folder: Path, environ: Mapping[str, str]) -> Sample:
     """The same for a server with this data directory and environment."""
-    task = replace(EVENT_TASK, prompt=PROMPT)
+    task = msgspec.structs.replace(EVENT_TASK, prompt=PROMPT)
     async with seeding(folder, environ) as seeder:
         agents = await seeder.agents(work.callers, task, 1)
     before = await sizes(work.target)
