@@ -16,7 +16,7 @@ from litestar.di import Provide
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from nod.api import agent, docs, feed, health, hooks, user
+from nod.api import agent, docs, feed, health, hooks, mcp, user
 from nod.api.auth import SCOPE_KEY, provide_nod
 from nod.api.probes import OnlyProbes
 from nod.api.problems import handlers
@@ -41,6 +41,7 @@ class Doors:
         self._nod = nod
         self._sockets = AgentSockets(nod)
         self._live = live.LiveStreams(nod)
+        self._mcp = mcp.McpDoor(nod, self)
         self._http = framework(nod.limits)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -48,6 +49,8 @@ class Doors:
             await self._sockets(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == live.PATH:
             await self._live(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == mcp.PATH:
+            await self._mcp(scope, receive, send)
         else:
             known = {**scope, SCOPE_KEY: self._nod}
             if scope.get("method") == "HEAD":

@@ -5,28 +5,14 @@ from typing import Any
 
 import httpx
 
-from nod.actions import answers
 from nod.actions.agents import Credentials
 from nod.domain.decisions import Answer
-from nod.domain.model import Decision
-from nod.store.store import Tx
 from support.inprocess import InProcess
 
 
 async def ask(http: httpx.AsyncClient, **fields: Any) -> str:
     body = {"type": "decision", "title": "May I?", **fields}
     return str((await http.post("/events", json=body)).json()["decision_id"])
-
-
-async def resolve(nod: InProcess, who: Credentials, decision_id: str, answer: Answer) -> None:
-    """The person answers."""
-
-    async def act(tx: Tx) -> Decision:
-        owner = await tx.people.user(who.agent.owner_id)
-        assert owner is not None
-        return await answers.resolve(tx, nod.nod.vault, owner, decision_id, answer)
-
-    await nod.nod.store.write(act)
 
 
 async def test_a_decision_has_its_question_and_no_answer_yet(http: httpx.AsyncClient) -> None:
@@ -57,7 +43,7 @@ async def test_a_call_that_waits_is_answered_with_the_persons_answer(
     decision_id = await ask(http)
     path = f"/decisions/{decision_id}"
     waiting = asyncio.create_task(http.get(path, params={"wait_s": 60}))
-    await resolve(nod, ada, decision_id, Answer("approved", note="Go on."))
+    await nod.answer(ada, decision_id, Answer("approved", note="Go on."))
     found = (await waiting).json()
     assert (found["status"], found["note"]) == ("approved", "Go on.")
     assert found["resolved_at"].endswith("Z")
@@ -76,7 +62,7 @@ async def test_the_option_chosen_is_the_note(
     nod: InProcess, http: httpx.AsyncClient, ada: Credentials
 ) -> None:
     decision_id = await ask(http, kind="choice", options=["tea", "coffee"])
-    await resolve(nod, ada, decision_id, Answer("responded", option="tea"))
+    await nod.answer(ada, decision_id, Answer("responded", option="tea"))
     found = (await http.get(f"/decisions/{decision_id}")).json()
     assert (found["status"], found["note"], found["options"]) == (
         "responded",
@@ -92,7 +78,7 @@ async def test_the_answer_lets_the_run_go_on_and_comes_with_its_scratchpad(
     await http.post(f"/tasks/runs/{run}/context", json={"run_id": run, "text": "half way"})
     decision_id = await ask(http, task_run_id=run)
     assert (await http.get(f"/tasks/runs/{run}")).json()["status"] == "waiting"
-    await resolve(nod, ada, decision_id, Answer("rejected", note="Not today."))
+    await nod.answer(ada, decision_id, Answer("rejected", note="Not today."))
     assert (await http.get(f"/tasks/runs/{run}")).json()["status"] == "running"
     (event,) = (await http.get("/events")).json()
     (block,) = event.pop("context")
@@ -117,6 +103,6 @@ async def test_what_is_always_allowed_is_one_of_the_patterns_offered(
     offered = [{"pattern": "git *", "label": "All of git"}, {"pattern": "git push"}]
     decision_id = await ask(http, kind="permission", always_allow_options=offered)
     answer = Answer("approved", always_allow=True, always_allow_pattern="git push")
-    await resolve(nod, ada, decision_id, answer)
+    await nod.answer(ada, decision_id, answer)
     found = (await http.get(f"/decisions/{decision_id}")).json()
     assert (found["always_allow"], found["always_allow_pattern"]) == (True, "git push")

@@ -14,14 +14,15 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from nod.actions import accounts, agents, tasks
+from nod.actions import accounts, agents, answers, tasks
 from nod.actions.agents import Credentials
 from nod.app import Nod
 from nod.clock import Clock
 from nod.config import Role, load
 from nod.delivery.address_guard import AddressGuard
+from nod.domain.decisions import Answer
 from nod.domain.limits import Limits
-from nod.domain.model import Delivery, Event, Run, Task
+from nod.domain.model import Decision, Delivery, Event, Run, Task
 from nod.domain.runs import make_run
 from nod.domain.task_fields import TaskFields
 from nod.engine.outbox import make_run_event, put
@@ -159,6 +160,16 @@ class InProcess:
             base_url=f"{self.url}/api/agent", headers=headers, timeout=PATIENCE_S
         ) as client:
             yield client
+
+    async def answer(self, who: Credentials, decision_id: str, answer: Answer) -> None:
+        """The agent's person answers a question."""
+
+        async def resolve(tx: Tx) -> Decision:
+            owner = await tx.people.user(who.agent.owner_id)
+            assert owner is not None
+            return await answers.resolve(tx, self.nod.vault, owner, decision_id, answer)
+
+        await self.nod.store.write(resolve)
 
     # what is stored
 

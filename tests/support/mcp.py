@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal, cast
 
 from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import MCPServer
+from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.types import CallToolResult, TextContent, TextResourceContents
 
 from nod import AsyncClient
+from nod.mcp.calling import WhoCalls
 from nod.mcp.server import make_server
+from nod.mcp.stdio import connected
 from support.cli import Shell, path_of
 
 Era = Literal["legacy", "auto"]
@@ -49,7 +53,7 @@ def said(result: CallToolResult) -> str:
 
 @asynccontextmanager
 async def mcp_agent(
-    shell: Shell, way: Way = "stdio", *, era: Era = "auto"
+    shell: Shell, way: Way = "stdio", *, era: Era = "auto", **given: Any
 ) -> AsyncIterator[McpAgent]:
     """`nod mcp`, started by a client as its configuration says; it ends with the block.
 
@@ -57,7 +61,8 @@ async def mcp_agent(
     The client lives in a task of its own, because a fixture is entered by one task and left by
     another, and the client must not be.
     """
-    client = Client(stdio_client(_command(shell)) if way == "stdio" else _server(shell), mode=era)
+    server = stdio_client(_command(shell)) if way == "stdio" else _server(shell)
+    client = Client(server, mode=era, **given)
     connected, over = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -77,8 +82,19 @@ async def mcp_agent(
         await life
 
 
-def _server(shell: Shell) -> MCPServer[AsyncClient]:
-    return make_server(lambda _: AsyncClient(shell.url, shell.agent_id, shell.secret))
+@asynccontextmanager
+async def mcp_over_http(
+    url: str, headers: dict[str, str], era: Era = "auto", **given: Any
+) -> AsyncIterator[McpAgent]:
+    """The same by `/mcp` of the server, with what a configuration gives along with each call."""
+    async with create_mcp_http_client(headers) as http:
+        transport = streamable_http_client(f"{url}/mcp", http_client=http)
+        async with Client(transport, mode=era, **given) as client:
+            yield McpAgent(client)
+
+
+def _server(shell: Shell) -> MCPServer[WhoCalls]:
+    return make_server(lambda _: connected(AsyncClient(shell.url, shell.agent_id, shell.secret)))
 
 
 def _command(shell: Shell) -> StdioServerParameters:

@@ -88,6 +88,14 @@ async def _authenticated_agent(connection: Connection) -> Agent:
     secret = connection.headers.get(SECRET_HEADER, "").strip()
     if not agent_id or not secret:
         raise NotAuthenticated(f"send the headers {AGENT_ID_HEADER} and {SECRET_HEADER}")
+    return await known_agent(nod, agent_id, secret)
+
+
+async def known_agent(nod: Nod, agent_id: str, secret: str) -> Agent:
+    """The agent with these credentials, of whom it is noted that it was heard of.
+
+    Raises NotAuthenticated.
+    """
     try:
         agent = await nod.store.read(lambda tx: authenticate(tx, agent_id, secret))
     except NotFound as error:

@@ -1,10 +1,12 @@
-"""What the tools have in common: their client, their ids, and how what fails is said."""
+"""What the tools have in common: who calls, their ids, and how what fails is said."""
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar
 
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
@@ -16,16 +18,32 @@ from nod.client.errors import NodError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# What a transport gives every call along: the client of the agent that is calling.
-Call = Context[AsyncClient, Any]
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The agent that is calling: what speaks for it, and where people and services reach Nod."""
+
+    client: AsyncClient
+    url: str
+
+
+# What a transport gives every call along: how to tell who is calling.
+WhoCalls = Callable[[ServerRequestContext[Any, Any]], Caller]
+Call = Context[WhoCalls, Any]
+Request = ServerRequestContext[WhoCalls, Any]
 
 RunId = Annotated[str, Field(description="The run, as `inbox` or `start_task` names it: run_…")]
 TaskId = Annotated[str, Field(description="The task, as `list_tasks` names it: tsk_…")]
 
 
+def caller_of(request: Request) -> Caller:
+    """The agent that is calling."""
+    return request.lifespan_context(request)
+
+
 def client_of(call: Call) -> AsyncClient:
     """The client of the agent that is calling."""
-    return call.request_context.lifespan_context
+    return caller_of(call.request_context).client
 
 
 def given(**fields: object) -> dict[str, Any]:

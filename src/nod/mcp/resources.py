@@ -7,9 +7,8 @@ from typing import TypeVar
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from nod.client.async_client import AsyncClient
 from nod.client.errors import NodError, NotFound
-from nod.mcp.calling import Call, client_of
+from nod.mcp.calling import Call, WhoCalls, client_of
 
 T = TypeVar("T")
 MARKDOWN = "text/markdown"
@@ -40,7 +39,7 @@ async def _found(answer: Awaitable[T]) -> T:
         raise ResourceError(error.detail) from error
 
 
-def add_resources(server: MCPServer[AsyncClient]) -> None:
+def add_resources(server: MCPServer[WhoCalls]) -> None:
     """Offers each run, its result and its notes under an address."""
     server.resource("nod://runs/{run_id}", mime_type="application/json")(run)
     server.resource("nod://runs/{run_id}/result", mime_type=MARKDOWN)(result)

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts import Prompt
 
-from nod.client.async_client import AsyncClient
 from nod.mcp import person, runs, tasks
+from nod.mcp.calling import WhoCalls
 from nod.mcp.resources import add_resources
 from nod.version import __version__
 
@@ -23,7 +23,7 @@ instruction."""
 
 TOOLS = (*runs.TOOLS, *person.TOOLS, *tasks.TOOLS)
 
-Connect = Callable[[MCPServer[AsyncClient]], AbstractAsyncContextManager[AsyncClient]]
+Connect = Callable[[MCPServer[WhoCalls]], AbstractAsyncContextManager[WhoCalls]]
 
 
 def work() -> str:
@@ -36,14 +36,15 @@ def work() -> str:
     )
 
 
-def make_server(connect: Connect) -> MCPServer[AsyncClient]:
-    """The server. `connect` is entered when it begins to serve, and gives the agent's client."""
+def make_server(connect: Connect) -> MCPServer[WhoCalls]:
+    """The server. `connect` is entered when it begins to serve, and gives how to tell who calls."""
     server = MCPServer(
         "nod",
         title="Nod",
         instructions=INSTRUCTIONS,
         version=__version__,
         tools=list(TOOLS),
+        subscriptions=False,  # nothing is announced; what changes is looked at again
         lifespan=connect,
         log_level="WARNING",
     )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from nod.client.async_client import AsyncClient
 from nod.client.errors import NodError
+from nod.mcp.calling import Caller, WhoCalls
 from nod.mcp.server import make_server
 
 logger = logging.getLogger("nod.mcp")
@@ -14,15 +15,17 @@ logger = logging.getLogger("nod.mcp")
 
 async def serve() -> None:
     """Serves until standard input ends. Credentials come from the environment."""
-    await make_server(_connected).run_stdio_async()
+    await make_server(lambda _: connected(AsyncClient())).run_stdio_async()
 
 
 @asynccontextmanager
-async def _connected(_: object) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient() as client:
+async def connected(client: AsyncClient) -> AsyncIterator[WhoCalls]:
+    """While it is open, the agent of `client` is the one that calls."""
+    caller = Caller(client, client.settings.url)
+    async with client:
         greeting = asyncio.create_task(_greet(client))
         try:
-            yield client
+            yield lambda _: caller
         finally:
             greeting.cancel()
             await asyncio.wait([greeting])

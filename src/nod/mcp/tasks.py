@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nod.client.async_client import AsyncClient
 from nod.client.types import Task as WireTask
-from nod.mcp.calling import Call, act, client_of, given, look
+from nod.mcp.calling import Call, act, caller_of, client_of, given, look
 from nod.mcp.shapes import Asked, Preview, Task, Tasks
 
 Name = Annotated[str, Field(description="A short name, as the person will see it.")]
@@ -35,7 +34,7 @@ Zone = Annotated[
 
 async def list_tasks(call: Call) -> Tasks:
     """All tasks of this agent: schedules, next fires, last results. Look here before adding one."""
-    return Tasks(tasks=[_task(client_of(call), each) for each in await client_of(call).tasks()])
+    return Tasks(tasks=[_task(call, each) for each in await client_of(call).tasks()])
 
 
 async def create_task(
@@ -80,8 +79,7 @@ async def create_task(
         timeout_s=timeout_s,
         notify=notify,
     )
-    client = client_of(call)
-    return _task(client, await client.create_task(name, prompt, schedule, **fields))
+    return _task(call, await client_of(call).create_task(name, prompt, schedule, **fields))
 
 
 async def propose_task(
@@ -114,9 +112,10 @@ async def preview_schedule(
     return Preview.model_validate(found)
 
 
-def _task(client: AsyncClient, task: WireTask) -> Task:
+def _task(call: Call, task: WireTask) -> Task:
     trigger_id = task.get("trigger_id")
-    url = f"{client.settings.url}/api/webhooks/{trigger_id}" if trigger_id else None
+    nod = caller_of(call.request_context).url
+    url = f"{nod}/api/webhooks/{trigger_id}" if trigger_id else None
     return Task.model_validate({**task, "trigger_url": url})
 
 

@@ -14,7 +14,7 @@ from nod.telemetry.lines import Line, field_words, hide, human_line, json_line
 # These tell at the level of information what nobody asked for: each connection of each agent,
 # and addresses with tokens in them.
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
-_CHATTY = (*_UVICORN, "httpx", "httpcore", "websockets", "asyncio")
+_CHATTY = (*_UVICORN, "httpx", "httpcore", "websockets", "asyncio", "mcp")
 
 
 # Where the log goes; one for the whole process, as the standard library's logging is.
