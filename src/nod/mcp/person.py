@@ -11,6 +11,7 @@ from nod.client.async_client import AsyncClient
 from nod.client.errors import NodError
 from nod.client.types import DecisionKind
 from nod.mcp.calling import Call, act, client_of, given
+from nod.mcp.link import with_link
 from nod.mcp.shapes import Answer, Sent
 
 # Most clients give a call up after 60 seconds, unless they are told that it makes progress.
@@ -73,7 +74,8 @@ async def ask(
     )
     decision_id = (await client_of(call).ask(title, **fields))["decision_id"]
     try:
-        return await _awaited(call, decision_id, wait_s)
+        answer = _awaited(call, decision_id, wait_s)
+        return await (with_link(call, decision_id, title, answer) if wait_s else answer)
     except NodError as error:
         raise NodError(
             f"{error.detail}. The question is asked all the same: do not ask again, look for the"
@@ -105,13 +107,13 @@ async def _awaited(call: Call, decision_id: str, wait_s: int) -> Answer:
         await call.report_progress(waited_s, wait_s, "Waiting for the person's answer")
         found: Any = await client.decision(decision_id, wait_s=min(_STEP_S, left_s))
         if found["status"] != "pending":
-            await _heard(client, decision_id)
+            await heard(client, decision_id)
         elif left_s > _STEP_S and time.monotonic() - looked >= _STEP_S - 1:
             continue
         return Answer.of(decision_id, found)
 
 
-async def _heard(client: AsyncClient, decision_id: str) -> None:
+async def heard(client: AsyncClient, decision_id: str) -> None:
     """The agent has the answer, so the inbox need not bring it again."""
     with suppress(NodError):
         for event in await client.events():
@@ -147,4 +149,5 @@ async def message(
     return Sent(message_id=sent["message_id"])
 
 
-TOOLS = (act(ask), act(check_answer, again=True), act(message))
+ASK = act(ask)
+TOOLS = (ASK, act(check_answer, again=True), act(message))

@@ -8,6 +8,7 @@ from mcp.server.mcpserver.prompts import Prompt
 
 from nod.mcp import person, runs, tasks
 from nod.mcp.calling import WhoCalls
+from nod.mcp.questions import Questions
 from nod.mcp.resources import add_resources
 from nod.version import __version__
 
@@ -44,6 +45,7 @@ def make_server(connect: Connect) -> MCPServer[WhoCalls]:
         instructions=INSTRUCTIONS,
         version=__version__,
         tools=list(TOOLS),
+        extensions=[Questions()],
         subscriptions=False,  # nothing is announced; what changes is looked at again
         lifespan=connect,
         log_level="WARNING",
