@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from support.inprocess import InProcess, running, until
 from support.mcp import Era, McpAgent, mcp_over_http, said
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+CLIENT = {"name": "by hand", "version": "1"}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 
@@ -196,6 +198,20 @@ async def test_what_is_no_call_is_refused(nod: InProcess, ada: Credentials) -> N
             assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25"])
+async def test_each_call_is_complete_in_itself(
+    nod: InProcess, ada: Credentials, version: str
+) -> None:
+    hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": CLIENT}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    greeted = await post(nod, bearer(ada), json=call)
+    assert f'"protocolVersion":"{version}"' in greeted.text
+    assert "Mcp-Session-Id" not in greeted.headers
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_tasks"}}
+    headers = {**bearer(ada), "MCP-Protocol-Version": version}
+    assert '"structuredContent":{"tasks":[]}' in (await post(nod, headers, json=call)).text
+
+
 async def test_the_limits_of_the_api_hold(tmp_path: Path) -> None:
     async with running(tmp_path, tasks_per_agent=1, output_bytes=10) as nod:
         ada = await nod.add_agent()
@@ -226,3 +242,8 @@ async def test_a_server_without_the_packages_says_what_to_install(
     refused = await post(nod, bearer(ada))
     assert refused.status_code == 501
     assert "pip install 'nod-tasks[mcp]'" in refused.json()["detail"]
+
+
+def test_a_server_that_nobody_asks_has_not_loaded_the_packages() -> None:
+    code = "import sys, nod.server\nassert not {'mcp', 'nod.mcp.http'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

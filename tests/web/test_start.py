@@ -256,9 +256,21 @@ async def test_what_the_page_shows_for_mcp_can_be_given_as_it_stands(
         "args": ["mcp"],
         "env": credentials,
     }
-    variables = [word for name, value in credentials.items() for word in ("-e", f"{name}={value}")]
-    words = ["claude", "mcp", "add", "nod", *variables, "--", "nod", "mcp"]
-    assert shlex.split(_block(made, "way-mcp-claude").replace("\\\n", "")) == words
+    bearer = f"Bearer {credentials['NOD_AGENT_ID']}.{credentials['NOD_SECRET']}"
+    address = f"{server.url}/mcp"
+    assert json.loads(_block(made, "way-mcp-http"))["mcpServers"]["nod"] == {
+        "type": "http",
+        "url": address,
+        "headers": {"Authorization": bearer},
+    }
+    words = ["claude", "mcp", "add", "--transport", "http", "nod", address]
+    shown = shlex.split(_block(made, "way-mcp-claude").replace("\\\n", ""))
+    assert shown == [*words, "--header", f"Authorization: {bearer}"]
+    async with httpx.AsyncClient() as http:
+        call = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        accept = {"Accept": "application/json, text/event-stream"}
+        answer = await http.post(address, json=call, headers={**accept, "Authorization": bearer})
+    assert answer.status_code == 200
 
 
 def _block(html: str, name: str) -> str:
