@@ -96,7 +96,7 @@ async def test_the_statements_of_a_result(world: World, taken_up: bool) -> None:
     async def complete(tx: Tx, run: Run) -> None:
         await settle.complete(tx, world.agent, run.id, "completed", "Done.")
 
-    expected = ["run", "move_run", "run_end", "settle_run", "put_bubble"]
+    expected = ["run", "move_run", "run_end", "settle_run", "put_bubble", "add_usage"]
     if taken_up:
         await take_up(world, first)
     assert await _statements(world, lambda tx: complete(tx, first)) == [*expected, "set_outcome"]

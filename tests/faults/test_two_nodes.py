@@ -12,6 +12,9 @@ import pytest
 
 from nod.actions import agents, answers, chat, decisions, notifications, sessions, tasks
 from nod.actions.decisions import DUE_DECISIONS, DecisionFields
+from nod.delivery.address_guard import AddressGuard
+from nod.domain.agenda_days import day_of
+from nod.domain.budget import Budget
 from nod.domain.decisions import Answer
 from nod.domain.errors import Conflict, NodError, NotFound, TooMany
 from nod.domain.limits import Limits
@@ -480,3 +483,51 @@ async def test_a_task_that_is_cancelled_and_called_at_once_is_left_in_order(node
         await nodes.both(stop, _call(task.trigger_id), _call(task.trigger_id))
         active = await world.store.read(lambda tx, t=task: tx.runs.active(t.id))  # type: ignore[misc]
         assert sorted(run.queued for run in active) == [False, True, True]
+
+
+# budgets
+
+
+async def test_two_nodes_begin_no_more_than_the_budget_and_ask_once(nodes: Nodes) -> None:
+    world = nodes.world
+    made = [await world.task("0 9 * * *", overlap="allow") for _ in range(12)]
+    called_task = await world.task("event", overlap="allow")
+    changes = agents.AgentChanges(frozenset(["budget"]), budget=Budget(runs=5))
+    await world.store.write(
+        lambda tx: agents.update_agent(tx, AddressGuard([]), world.agent, changes)
+    )
+    world.clock.advance(DAY_S)
+    stages = [
+        Batches(store, replace(FIRING, batch=2), world.clock, lambda _: None)
+        for store in nodes.stores
+    ]
+    await asyncio.gather(
+        *(stage.work_off() for stage in stages), *(call(world, called_task) for _ in range(4))
+    )
+    while await world.store.read(lambda tx: tx.tasks.next_fire_at()) <= world.clock.now():  # type: ignore[operator]
+        await asyncio.gather(*(stage.work_off() for stage in stages))
+    entries = [run for task in (*made, called_task) for run in await world.runs(task)]
+    assert [run.status for run in entries].count("pending") == 5
+    assert len(entries) == 16
+    asked = await world.store.read(lambda tx: tx.chat.waiting_decisions(world.agent.id))
+    assert [each.kind for each in asked] == ["budget"]
+    assert not any(stage.aside.waiting() for stage in stages)
+
+
+async def test_results_on_two_nodes_are_all_counted_to_the_day(nodes: Nodes) -> None:
+    world = nodes.world
+    task = await world.task("event", overlap="allow", budget={"runs": 9})
+    runs = [await called(world, task) for _ in range(8)]
+    used = settle.Usage(input_tokens=3)
+    await nodes.both(
+        *(
+            partial(settle.complete, agent=world.agent, run_id=run.id, outcome="completed",
+                    summary="", usage=used)
+            for run in runs
+        )
+    )  # fmt: skip
+    today = day_of(world.clock.now(), "UTC")
+    [(_, counted)] = await world.store.read(lambda tx: tx.usage.of_task(task.id, today, today))
+    assert (counted.runs, counted.input_tokens) == (8, 24)
+    asked = await world.store.read(lambda tx: tx.chat.waiting_decisions(world.agent.id))
+    assert len(asked) == 1

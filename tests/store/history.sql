@@ -32,6 +32,14 @@ INSERT INTO decisions (id, agent_id, conversation_id, run_id, task_id, kind, tit
   't', '', '[]', false, '[]', CASE WHEN n % 499 = 0 THEN 'pending' ELSE 'approved' END, false, n,
   n FROM grown (20000) n;
 
+INSERT INTO usage_days SELECT 'tsk_' || n % 3000 + 1, 'agt_' || n % 300 + 1,
+  to_char(date '2026-01-01' + CAST(n / 3000 AS INTEGER), 'YYYY-MM-DD'), 1, 9, 9, 9, 9 FROM
+  grown (60000) n;
+
+INSERT INTO budget_days SELECT 'tsk_' || n % 3000 + 1,
+  to_char(date '2026-01-01' + CAST(n / 3000 AS INTEGER), 'YYYY-MM-DD'), 'dec_' || n, NULL FROM
+  grown (60000) n;
+
 INSERT INTO context_blocks SELECT 'run_' || n, 1, 't', n FROM grown (6000) n;
 
 INSERT INTO run_payloads SELECT 'run_' || n, '{}', '{}' FROM grown (20000) n;

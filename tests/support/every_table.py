@@ -23,6 +23,8 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "REAL": (0.0, 0.1, -1.5, 1e308, 5e-324, float("inf"), 2.0**60),
     "BLOB": (b"", bytes(range(256)), b"\0", b"\xff" * 100_000),
 }
+# An index of runs has their difference, which has to be a number that fits.
+_SUBTRACTED = ("scheduled_for", "finished_at")
 
 
 def fill_every_table(path: Path) -> None:
@@ -51,6 +53,8 @@ def _fill(file: sqlite3.Connection, table: Table) -> None:
         for _, name, kind, needed, _, place in about:
             if name in referred:
                 row.append(_nth(file, *referred[name], number))
+            elif name in _SUBTRACTED:
+                row.append(number)
             elif kind == "TEXT" and (place or name in unique):
                 row.append(f"{table.name} {name} {number}")
             elif place:

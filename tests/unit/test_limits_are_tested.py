@@ -147,6 +147,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "act_s": (NOTIFIER, "act_s"),
     # keeping
     "retention_s": ("engine/test_sweep.py", "test_old_events_activity_and_keys_go_too"),
+    "usage_s": ("engine/test_budgets.py", "test_days_outlive_their_runs_and_go_after_usage_s"),
     "retention_runs": ("engine/test_sweep.py", "retention_runs"),
     "drain_s": ("faults/test_roles.py", "drain_s=1"),
     "shutdown_s": ("e2e/test_demo.py", "status, seconds = demo.stop()"),

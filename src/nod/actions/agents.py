@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from nod.actions.checks import required
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.signing import webhook_key, webhook_secret
+from nod.domain.budget import Budget, check_budget, written
 from nod.domain.credentials import holds_until
 from nod.domain.errors import InvalidInput, NotAuthenticated, NotFound
 from nod.domain.instant import SECOND
 from nod.domain.limits import Limits
 from nod.domain.model import Agent, AgentKind, Conversation, Task, User, new_id
 from nod.domain.zones import check_timezone
+from nod.engine import budgets
 from nod.engine.ending import cancel_all
 from nod.secrets import Vault
 from nod.store.store import Tx
@@ -39,6 +41,7 @@ class AgentChanges:
     name: str | None = None
     timezone: str | None = None
     webhook_url: str | None = None
+    budget: Budget | None = None
 
 
 def _new_secret() -> str:
@@ -162,6 +165,8 @@ async def rotate_secret(tx: Tx, vault: Vault, agent: Agent) -> Credentials:
 
 async def update_agent(tx: Tx, guard: AddressGuard, agent: Agent, changes: AgentChanges) -> Agent:
     """Change the fields given. Setting a webhook URL, also the same one, makes it try again."""
+    if "budget" in changes.given:
+        await tx.tasks.of_agent(agent.id)  # tasks are kept before their agent, here as everywhere
     changed = await tx.people.keep_agent(agent.id) or agent
     if "name" in changes.given:
         name = required(changes.name or "", "name", tx.limits.name_chars)
@@ -171,12 +176,24 @@ async def update_agent(tx: Tx, guard: AddressGuard, agent: Agent, changes: Agent
         changed = replace(changed, timezone=zone)
     if "webhook_url" in changes.given:
         changed = _with_webhook(guard, changed, changes.webhook_url, tx.limits)
+    if "budget" in changes.given:
+        changed = await _with_budget(tx, changed, changes.budget)
     await tx.people.update_agent(changed)
     if "webhook_url" in changes.given:
         await _try_webhook(tx, changed)
     tx.effects.fact("agent_updated", agent_id=agent.id)
     tx.effects.change(agent.id)
     return changed
+
+
+async def _with_budget(tx: Tx, agent: Agent, given: Budget | None) -> Agent:
+    """The agent with another budget for all its tasks together; they look at it from now on."""
+    budget = written(check_budget(given or Budget()))
+    if budget == agent.budget:
+        return agent
+    await budgets.start_anew(tx, agent.id, agent.id)
+    await tx.tasks.mark_budgeted(agent.id, agent_has=budget is not None)
+    return replace(agent, budget=budget)
 
 
 def _with_webhook(guard: AddressGuard, agent: Agent, url: str | None, limits: Limits) -> Agent:

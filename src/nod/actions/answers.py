@@ -20,6 +20,7 @@ from nod.domain.errors import Conflict, InvalidInput, NodError, NotFound
 from nod.domain.instant import SECOND
 from nod.domain.model import Agent, Decision, Task, User
 from nod.domain.task_fields import TaskFields
+from nod.engine import budgets
 from nod.engine.batches import Item, Work
 from nod.engine.fire import run_now
 from nod.secrets import Vault
@@ -86,6 +87,8 @@ async def _finish(tx: Tx, vault: Vault, resolved: Decision) -> Decision:
         done = replace(resolved, task_id=task.id)
     elif resolved.status == "approved" and resolved.kind == "still_wanted":
         await run_now(tx, await _missed(tx, resolved))
+    elif resolved.kind == "budget":
+        await budgets.answered(tx, resolved)
     await rules.keep(tx, done, done.resolved_by or "")
     return await close(tx, done)
 

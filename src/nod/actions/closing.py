@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nod.domain.decisions import OF_NOD
 from nod.domain.errors import Conflict
 from nod.domain.instant import rfc3339
 from nod.domain.model import Decision, Run
@@ -19,7 +20,7 @@ async def close(tx: Tx, decision: Decision) -> Decision:
     if not await tx.chat.resolve(decision):
         raise Conflict("this decision has just been answered; the first answer stands")
     run = None if decision.run_id is None else await tx.runs.get(decision.run_id)
-    if decision.kind != "still_wanted":
+    if decision.kind not in OF_NOD:
         await _tell_agent(tx, decision, run)
     if run is not None:
         await go_on(tx, run)

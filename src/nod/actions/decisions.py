@@ -16,7 +16,7 @@ from nod.actions.chat import check_interactive, conversation_of, named_run
 from nod.actions.checks import limited, required
 from nod.actions.closing import close, facts
 from nod.actions.rules import AlwaysOption
-from nod.domain.decisions import closed, make_decision, next_warning
+from nod.domain.decisions import OF_NOD, closed, make_decision, next_warning
 from nod.domain.errors import InvalidInput, NotFound, TooMany
 from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.limits import Limits
@@ -241,7 +241,7 @@ async def get_decision(tx: Tx, user: User, decision_id: str) -> Decision:
 async def get_own_decision(tx: Tx, agent: Agent, decision_id: str) -> Decision:
     """A question the agent has asked. Raises NotFound for any other."""
     decision = await tx.chat.decision(decision_id)
-    if decision is None or decision.agent_id != agent.id or decision.kind == "still_wanted":
+    if decision is None or decision.agent_id != agent.id or decision.kind in OF_NOD:
         raise NotFound(f"there is no decision {decision_id[:64]} of this agent")
     return decision
 
@@ -299,7 +299,7 @@ async def _expire(tx: Tx, decision: Decision) -> None:
         "decision_expired",
         f"Nobody answered: {decision.title}",
         "It expired. That is no denial; the agent was told that nobody answered."
-        if decision.kind != "still_wanted"
+        if decision.kind not in OF_NOD
         else "It expired.",
         decision.task_id,
         decision.run_id,

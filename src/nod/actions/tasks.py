@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from nod.actions.checks import limited
+from nod.domain.budget import budget_words, is_tighter, read_budget
 from nod.domain.errors import Conflict, Forbidden, NotFound, TooMany
 from nod.domain.fires import next_fire_of
 from nod.domain.instant import HOUR, MINUTE, SECOND, Instant, from_datetime, parse_rfc3339, rfc3339
@@ -21,6 +22,7 @@ from nod.domain.task_fields import (
 )
 from nod.domain.words import clock_words
 from nod.domain.zones import local
+from nod.engine import budgets
 from nod.engine.ending import cancel_all, holds, release
 from nod.engine.fire import fire_task
 from nod.secrets import Vault
@@ -52,9 +54,15 @@ async def create(tx: Tx, vault: Vault, agent: Agent, given: TaskFields, created_
     call from outside started: what that call brought must not make tasks. It may propose one.
     Raises NotFound for an agent that was removed a moment ago: nothing may fire for it.
     """
-    if await tx.people.keep_agent(agent.id) is None:
+    kept = await tx.people.keep_agent(agent.id)
+    if kept is None:
         raise NotFound(f"there is no agent {agent.id}; it was removed")
     task = replace(await check(tx, agent, given), created_by=created_by)
+    task = replace(
+        task,
+        budget_by=None if task.budget is None else created_by,
+        budgeted=task.budget is not None or kept.budget is not None,
+    )
     if created_by == "agent":
         await _check_allowance(tx, agent)
     await tx.tasks.insert(_sealed(vault, task, given))
@@ -62,13 +70,39 @@ async def create(tx: Tx, vault: Vault, agent: Agent, given: TaskFields, created_
     return task
 
 
-async def update(tx: Tx, vault: Vault, agent: Agent, task_id: str, given: TaskFields) -> Task:
-    """Change what is given; the next fire is computed anew. Raises as `check` does."""
+async def update(
+    tx: Tx, vault: Vault, agent: Agent, task_id: str, given: TaskFields, by: Author = "user"
+) -> Task:
+    """Change what is given; the next fire is computed anew.
+
+    Raises as `check` does, and Forbidden for an agent that loosens a budget of a person.
+    """
     task = await _up_to_date(tx, agent, task_id)
     after = _sealed(vault, edited(task, given, await zone_of(tx, agent), tx.now, tx.limits), given)
+    if after.budget != task.budget:
+        after = await _with_budget(tx, task, after, by)
     await _rescheduled(tx, task, after)
     _tell(tx, after, "task_changed")
     return after
+
+
+async def _with_budget(tx: Tx, task: Task, after: Task, by: Author) -> Task:
+    """The task with another budget, of which today is asked anew whether it is used up."""
+    old, new = read_budget(task.budget), read_budget(after.budget)
+    of_person = old is not None and task.budget_by == "user"
+    if old is not None and of_person and by == "agent" and not is_tighter(new, old):
+        raise Forbidden(
+            f"a person has set this task's budget ({budget_words(old)}); an agent can make it"
+            " tighter, and only a person looser"
+        )
+    await budgets.start_anew(tx, task.agent_id, task.id)
+    agent = await tx.people.agent(task.agent_id)
+    of_agent = agent is not None and agent.budget is not None
+    return replace(
+        after,
+        budget_by=None if new is None else "user" if of_person else by,
+        budgeted=new is not None or of_agent,
+    )
 
 
 async def _up_to_date(tx: Tx, agent: Agent, task_id: str) -> Task:

@@ -26,9 +26,13 @@ _ANSWERS: dict[DecisionKind, tuple[Verdict, ...]] = {
     "permission": _YES_OR_NO,
     "proposal": _YES_OR_NO,
     "still_wanted": _YES_OR_NO,
+    "budget": _YES_OR_NO,
     "choice": _WORDS,
     "question": _WORDS,
 }
+OF_NOD: tuple[DecisionKind, ...] = ("still_wanted", "budget")
+"""What Nod itself asks. The agent neither sees it nor hears of the answer."""
+
 # The person is warned when so much of the time is over.
 _WARNINGS = (0.5, 0.9)
 

@@ -136,6 +136,7 @@ class Limits:
 
     # keeping
     retention_s: int = _limit(90 * DAY, "how long runs, events, deliveries and activity are kept")
+    usage_s: int = _limit(400 * DAY, "how long it is kept what tasks used up on a day")
     refused_calls: int = _limit(50, "newest refused calls of a trigger that are kept")
     refused_call_s: int = _limit(1, "how often refused calls of one trigger are written")
     upload_s: int = _limit(DAY, "how long an uploaded picture is kept that no message shows")

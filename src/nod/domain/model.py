@@ -18,7 +18,9 @@ RunTrigger = Literal["schedule", "once", "event", "manual", "retry"]
 RunDelivery = Literal["pending", "delivered", "polled", "failed"]
 EventType = Literal["task_due", "task_trigger", "user_message", "decision_resolved"]
 Channel = Literal["websocket", "webhook", "poll"]
-DecisionKind = Literal["approval", "choice", "question", "permission", "proposal", "still_wanted"]
+DecisionKind = Literal[
+    "approval", "choice", "question", "permission", "proposal", "still_wanted", "budget"
+]
 Author = Literal["agent", "user", "nod"]
 MessageKind = Literal["text", "report", "task", "decision", "notice"]
 Theme = Literal["system", "light", "dark"]
@@ -79,6 +81,7 @@ class Agent:
     thinking_in: str | None  # a conversation
     created_at: Instant
     deleted_at: Instant | None
+    budget: str | None = None  # JSON (domain/budget.py): what a day may use up
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,9 @@ class Task:
     updated_at: Instant
     deleted_at: Instant | None
     notify: Notify = "always"
+    budget: str | None = None  # JSON (domain/budget.py): what a day may use up
+    budget_by: Author | None = None  # who set it
+    budgeted: bool = False  # it, or its agent, has a budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,7 @@ class Run:
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
+    waited_ms: int = 0  # for a person, without the wait that is under way
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,4 +124,20 @@ def resumed(run: Run, now: Instant) -> Run:
     """The run after the wait, which counts against neither deadline."""
     waited = 0 if run.waiting_since is None else now - run.waiting_since
     last = None if run.last_deadline_at is None else run.last_deadline_at + waited
-    return renewed(replace(run, waiting_since=None, last_deadline_at=last), now)
+    after = replace(
+        run, waiting_since=None, last_deadline_at=last, waited_ms=run.waited_ms + waited
+    )
+    return renewed(after, now)
+
+
+def at_end(run: Run, now: Instant) -> Run:
+    """The run, whose status says how it ended, at its end."""
+    waited = 0 if run.waiting_since is None else now - run.waiting_since
+    return replace(
+        run,
+        finished_at=now,
+        queued=False,
+        deadline_at=None,
+        waiting_since=None,
+        waited_ms=run.waited_ms + waited,
+    )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from nod.domain.budget import Budget, check_budget, written
 from nod.domain.errors import InvalidInput, OutOfRange, about
 from nod.domain.fires import next_fire_of
 from nod.domain.inbound_verify import VerifyKind, check_verify
@@ -53,6 +54,7 @@ class TaskFields(msgspec.Struct, forbid_unknown_fields=False):
     verify_secret: Maybe = UNSET
     notify: Notify | UnsetType = UNSET
     when: Text = UNSET
+    budget: Budget | UnsetType | None = UNSET
 
 
 def new_task(
@@ -157,6 +159,8 @@ def edited(
     if given.useful_until is not UNSET:
         text = given.useful_until
         changes["useful_until"] = None if text is None else parse_useful_until(text)
+    if given.budget is not UNSET:
+        changes["budget"] = written(check_budget(given.budget or Budget()))
     changes |= _when(task, given, default_timezone, now)
     after = replace(task, **changes, updated_at=now)
     if any(name in changes for name in _SCHEDULING):

@@ -111,7 +111,7 @@ def _draft(due: DueTask, limits: Limits) -> Draft | None:
     seen when it comes."""
     task = due.task
     at = due.fire_at
-    if not task.enabled or at <= task.fired_until:
+    if not task.enabled or task.budgeted or at <= task.fired_until:
         return None
     plan = due_fires(task, at, limits)  # this one fire, for no later one has come
     run = make_run(task, at, at, trigger_of_fire(task))

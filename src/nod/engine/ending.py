@@ -7,10 +7,10 @@ from nod.domain.errors import Conflict
 from nod.domain.instant import MINUTE, SECOND
 from nod.domain.model import Channel, Run, Task
 from nod.domain.policy import Hold, hold, may_retry, retry_delay_s
-from nod.domain.runs import make_run, underway
+from nod.domain.runs import at_end, make_run, underway
 from nod.domain.states import RunStatus, next_run_status
 from nod.domain.task_fields import is_paused
-from nod.engine import notify
+from nod.engine import budgets, notify
 from nod.engine.outbox import announce, expiry, make_run_event, put
 from nod.store.store import Tx
 
@@ -39,19 +39,22 @@ async def end(
     return await finish(tx, run, ended)
 
 
-async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None) -> Run:
+async def finish(
+    tx: Tx, before: Run, after: Run, *, via: Channel | None = None, frees: bool = True
+) -> Run:
     """Store the end of a run and what follows from it.
 
     `via` is the channel by which the run's event has reached the agent that reports the end;
-    None when Nod ends the run.
+    None when Nod ends the run. `frees`: it may be the turn of others now.
 
     1. The run itself, its scratchpad emptied.
     2. Its questions close, and its event is not sent any more.
     3. The chat shows it, and nothing of "Thinking…" about it.
-    4. Its task learns of it: last result, failures in a row, retry.
-    5. Those of its task's runs that wait in the queue go whose turn has come.
+    4. What it has used counts to the day, and to budgets.
+    5. Its task learns of it: last result, failures in a row, retry.
+    6. Those of its task's runs that wait in the queue go whose turn has come.
     """
-    ended = replace(after, finished_at=tx.now, queued=False, deadline_at=None, waiting_since=None)
+    ended = at_end(after, tx.now)
     await move(tx, before, ended)
     around = await tx.runs.end_of(ended)
     if around.has_context:
@@ -66,9 +69,10 @@ async def finish(tx: Tx, before: Run, after: Run, *, via: Channel | None = None)
         await tx.people.set_thinking(ended.agent_id, None, None, None)
         tx.effects.fact("thinking_over", agent_id=ended.agent_id)
     task = around.task
+    await budgets.count(tx, before, ended, task, around.zone)
     if task.deleted_at is None:
         task = await _tell_task(tx, task, ended, told=around.has_reader)
-    if around.has_queue:
+    if around.has_queue and frees:
         await release(tx, task)
     tx.effects.fact(
         "run_ended",
@@ -96,6 +100,12 @@ async def cancel_all(tx: Tx, runs: Sequence[Run], reason: str) -> None:
         await cancel(tx, run, reason)
 
 
+async def go_over(tx: Tx, run: Run, reason: str, *, frees: bool = True) -> None:
+    """A run that was made earlier does not begin: a budget is used up by now."""
+    status = next_run_status("go_over", run.status, run.id)
+    await finish(tx, run, replace(run, status=status, reason=reason), frees=frees)
+
+
 async def release(tx: Tx, task: Task) -> None:
     """Let the task's queued runs go whose turn has come: the oldest, or all where they may
     overlap."""
@@ -107,6 +117,10 @@ async def release(tx: Tx, task: Task) -> None:
             # The rescue stage ends it, and then the next one gets its turn.
             tx.effects.timer("rescue", queued.useful_until)
             return
+        refusal = await budgets.Ledger(tx).refusal(task, queued)
+        if refusal is not None:
+            await go_over(tx, queued, refusal, frees=False)
+            continue
         await _let_go(tx, queued)
         if task.overlap != "allow":
             return

@@ -23,6 +23,7 @@ from nod.domain.runs import (
 from nod.domain.words import clock_words
 from nod.engine import notify
 from nod.engine.batches import Item, Work
+from nod.engine.budgets import Ledger
 from nod.engine.drafts import Draft, Drafts, step
 from nod.engine.ending import cancel_all
 from nod.engine.outbox import make_run_event
@@ -58,15 +59,18 @@ async def _due_tasks(tx: Tx, limit: int) -> list[Item[DueTask]]:
 async def _fire_all(drafts: Drafts, tx: Tx, due: list[DueTask]) -> None:
     """Fire tasks that are due.
 
-    1. Take what was drafted, or let the task's policies decide what becomes of its fires.
+    1. Take what was drafted, or let the task's policies and budgets decide what becomes of its
+       fires.
     2. Write the runs and their events, and step every task to its next fire.
     """
-    batch = _Batch()
+    batch, ledger = _Batch(), Ledger(tx)
+    if any(each.is_budgeted for each in due):
+        await ledger.keep(each.agent_id for each in due)
     for each in due:
         draft = drafts.fitting(each, tx.now)
         if draft is None:
             active = await tx.runs.active(each.id) if each.busy else []
-            await _fire(tx, each.task, active, batch)
+            await _fire(tx, each.task, active, batch, ledger)
         else:
             batch.take(draft)
     await _write(tx, batch)
@@ -81,7 +85,7 @@ async def fire_task(tx: Tx, task_id: str) -> None:
     if task is None or not _is_due(task, tx.now):
         return
     batch = _Batch()
-    await _fire(tx, task, await tx.runs.active(task.id), batch)
+    await _fire(tx, task, await tx.runs.active(task.id), batch, Ledger(tx))
     await _write(tx, batch)
 
 
@@ -89,7 +93,7 @@ def _is_due(task: Task, now: Instant) -> bool:
     return task.next_fire_at is not None and task.next_fire_at <= now
 
 
-async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
+async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch, ledger: Ledger) -> None:
     plan = due_fires(task, tx.now, tx.limits)
     trigger = trigger_of_fire(task)
     batch.names[task.id] = task.name
@@ -102,7 +106,7 @@ async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch) -> None:
         if fire.scheduled_for in known:
             continue
         if fire.skip_reason is None:
-            run = await _under_overlap(tx, task, fire.scheduled_for, trigger, active)
+            run = await _as_allowed(tx, task, fire.scheduled_for, trigger, active, ledger)
         else:
             run = skipped_run(task, tx.now, fire.scheduled_for, trigger, fire.skip_reason)
         batch.runs.append(run)
@@ -145,19 +149,29 @@ def _newest_alone(task: Task, fires: tuple[PlannedFire, ...]) -> tuple[PlannedFi
     return (*older, fires[-1])
 
 
-async def _under_overlap(
-    tx: Tx, task: Task, scheduled_for: Instant, trigger: RunTrigger, active: list[Run]
+async def _as_allowed(
+    tx: Tx,
+    task: Task,
+    scheduled_for: Instant,
+    trigger: RunTrigger,
+    active: list[Run],
+    ledger: Ledger,
 ) -> Run:
-    """The run, or the entry that says why there is none, given the runs still under way."""
+    """The run, or the entry that says why there is none, given the runs still under way and what
+    is left of budgets."""
     going, queue = underway(active, tx.now), in_queue(active, tx.now)
     verdict = decide_overlap(task.overlap, task.trigger_type, len(going), len(queue), tx.limits)
     if verdict == "skip":
         reason = overlap_reason(task, going or queue, len(queue))
         return skipped_run(task, tx.now, scheduled_for, trigger, reason)
+    refusal = await ledger.refusal(task)
+    if refusal is not None:
+        return skipped_run(task, tx.now, scheduled_for, trigger, refusal)
     if verdict == "cancel_previous":
         await cancel_all(tx, active, _REPLACED)
         active.clear()
     await _replace_retries(tx, active)
+    await ledger.begun(task)
     return make_run(task, tx.now, scheduled_for, trigger, queued=verdict == "queue")
 
 
@@ -241,7 +255,8 @@ def due_tasks(drafts: Drafts) -> Work[DueTask]:
 async def run_now(tx: Tx, task: Task) -> Run:
     """Make a run of the task at once, because a person or its agent wants one.
 
-    It waits for a run that is under way, unless the task allows overlap; it is never skipped.
+    It waits for a run that is under way, unless the task allows overlap; it is never skipped, and
+    no budget stops it.
     """
     task = await tx.tasks.get(task.id) or task  # as it is now, and kept from others
     active = await tx.runs.active(task.id)

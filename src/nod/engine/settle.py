@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from nod.domain.budget import used_by
 from nod.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
 from nod.domain.model import Agent, Channel, ContextBlock, Run, RunDelivery, Task
-from nod.domain.runs import delivered, make_run, paused, renewed, resumed
+from nod.domain.runs import delivered, make_run, paused, renewed, resumed, skipped_run
 from nod.domain.states import next_run_status, run_can
 from nod.domain.texts import storable
-from nod.engine import notify
+from nod.engine import budgets, notify
 from nod.engine.ending import cancel_all, finish, move
 from nod.engine.outbox import make_run_event
 from nod.store.store import Tx
@@ -43,20 +44,30 @@ async def get_own(tx: Tx, agent: Agent, run_id: str) -> Run:
 
 
 async def start(tx: Tx, agent: Agent, task: Task) -> Run:
-    """Take up the oldest run that waits on the task, or make one if none waits."""
+    """Take up the oldest run that waits on the task, or make one if none waits.
+
+    Beyond a budget none is made: what comes back is the entry (`skipped`) that says so.
+    """
     run = await tx.runs.oldest_pending(task.id, tx.now)
     if run is None:
-        run = make_run(task, tx.now, tx.now, "manual")
+        ledger = budgets.Ledger(tx)
+        refusal = await ledger.refusal(task)
+        if refusal is not None:
+            run = skipped_run(task, tx.now, tx.now, "manual", refusal)
+        else:
+            run = make_run(task, tx.now, tx.now, "manual")
+            await ledger.begun(task)
         await tx.runs.insert([run])
-        await tx.events.insert([make_run_event(tx.now, task, run, tx.limits)])
+        if refusal is None:
+            await tx.events.insert([make_run_event(tx.now, task, run, tx.limits)])
         tx.effects.fact(
-            "fired",
+            "fired" if refusal is None else "skipped",
             run_id=run.id,
             task_id=task.id,
             task_name=task.name,
             agent_id=agent.id,
             late_s=0.0,
-            reason=None,
+            reason=refusal,
         )
     return await take_up(tx, run)
 
@@ -228,8 +239,13 @@ async def _complete_late(tx: Tx, run: Run, summary: str, usage: Usage | None, vi
 
 
 async def record_usage(tx: Tx, run: Run, usage: Usage) -> Run:
-    """Keep what the run has cost so far."""
-    return await move(tx, run, _with_usage(run, usage))
+    """Keep what the run has cost so far, and count it to the day."""
+    after = await move(tx, run, _with_usage(run, usage))
+    if used_by(after) != used_by(run):
+        task = await tx.tasks.get(run.task_id)
+        if task is not None:
+            await budgets.count(tx, run, after, task, await tx.usage.zone(run.agent_id))
+    return after
 
 
 def _with_usage(run: Run, usage: Usage | None) -> Run:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from nod.domain.agenda_days import day_of
 from nod.domain.instant import SECOND, Instant
 from nod.store.store import Tx
 
@@ -44,6 +45,10 @@ async def _images(tx: Tx) -> int:
     return await tx.chat.sweep_images(tx.now - tx.limits.upload_s * SECOND, BATCH)
 
 
+async def _usage(tx: Tx) -> int:
+    return await tx.usage.sweep(day_of(tx.now - tx.limits.usage_s * SECOND, "UTC"), BATCH)
+
+
 # Each removes one batch of what is past its retention, and says how many rows went.
 SWEEPS: Mapping[str, Sweep] = MappingProxyType(
     {
@@ -54,5 +59,6 @@ SWEEPS: Mapping[str, Sweep] = MappingProxyType(
         "refused_calls": _refused_calls,
         "notices": _notices,
         "images": _images,
+        "usage": _usage,
     }
 )

@@ -7,6 +7,7 @@ from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.model import Payload, Task
 from nod.domain.policy import decide_overlap
 from nod.domain.runs import in_queue, make_run, skipped_run, underway
+from nod.engine.budgets import Ledger
 from nod.engine.ending import cancel_all
 from nod.engine.fire import overlap_reason
 from nod.engine.outbox import make_run_event, put
@@ -28,7 +29,7 @@ async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
 
     1. A call seen before answers with its first run.
     2. A paused task refuses (Conflict), and so does the rate limit (TooMany).
-    3. The overlap policy says whether the run goes at once, waits, or is skipped.
+    3. The overlap policy and budgets say whether the run goes at once, waits, or is skipped.
     """
     past = await tx.tasks.past_calls(
         task.id,
@@ -73,25 +74,30 @@ async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
             " try again later",
             retry_after=60,
         )
+    ledger = Ledger(tx)
     if verdict == "skip":
-        reason = overlap_reason(task, going or queue, len(queue))
-        run = skipped_run(task, tx.now, tx.now, "event", reason)
+        skipped: str | None = overlap_reason(task, going or queue, len(queue))
+    else:
+        skipped = await ledger.refusal(task)
+    if skipped is not None:
+        run = skipped_run(task, tx.now, tx.now, "event", skipped)
     else:
         run = make_run(task, tx.now, tx.now, "event", queued=verdict == "queue")
-    if task.overlap == "cancel_previous":
+        await ledger.begun(task)
+    if task.overlap == "cancel_previous" and skipped is None:
         await cancel_all(tx, active, "a newer call took its place")
     await tx.runs.insert([run])
     payload = Payload(run.id, call.payload, call.inbound)
     await tx.runs.insert_payload(payload)
     event = make_run_event(tx.now, task, run, tx.limits, called=True)
-    if verdict == "skip":
+    if skipped is not None:
         # Dead from the start, and it says why.
         await tx.events.insert([event])
         await tx.events.settle_run(run.id, "dead", None, tx.now, run.reason)
     else:
         await put(tx, event, payload)
     tx.effects.fact(
-        "skipped" if verdict == "skip" else "triggered",
+        "triggered" if skipped is None else "skipped",
         run_id=run.id,
         task_id=task.id,
         task_name=task.name,

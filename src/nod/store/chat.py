@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from nod.domain.decisions import closed, make_decision
+from nod.domain.decisions import OF_NOD, closed, make_decision
 from nod.domain.instant import Instant
 from nod.domain.model import (
     Activity,
@@ -216,7 +216,7 @@ class Chat:
         message = make_message(
             decision.created_at,
             where,
-            "nod" if decision.kind == "still_wanted" else "agent",
+            "nod" if decision.kind in OF_NOD else "agent",
             "decision",
             decision.title,
             run_id=decision.run_id,

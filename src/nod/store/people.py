@@ -1,7 +1,9 @@
 """People and agents in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from nod.domain.instant import Instant
 from nod.domain.model import Agent, User
@@ -118,6 +120,11 @@ class People:
         found = await self._db.one("kept_agent", agent_id=agent_id)
         return None if found is None else Agent(*found)
 
+    async def keep_agents(self, agent_ids: Iterable[str]) -> list[Agent]:
+        """The same for several at once."""
+        ids = msgspec.json.encode(sorted(set(agent_ids))).decode()
+        return [Agent(*each) for each in await self._db.all("kept_agents", agent_ids=ids)]
+
     async def agents_of(self, owner_id: str) -> list[Agent]:
         """A person's agents, the oldest first."""
         return [Agent(*each) for each in await self._db.all("agents_of", owner_id=owner_id)]
@@ -131,7 +138,7 @@ class People:
         return [Agent(*each) for each in await self._db.all("suspects")]
 
     async def update_agent(self, agent: Agent) -> None:
-        """Write what a person edits: name, zone, webhook URL and what is known of its health."""
+        """Write what a person edits: name, zone, budget, webhook URL and its health."""
         await self._db.run(
             "update_agent",
             id=agent.id,
@@ -141,6 +148,7 @@ class People:
             webhook_failing_since=agent.webhook_failing_since,
             webhook_told_at=agent.webhook_told_at,
             webhook_disabled=agent.webhook_disabled,
+            budget=agent.budget,
         )
 
     async def rotate_secret(self, agent: Agent) -> None:

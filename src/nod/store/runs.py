@@ -43,6 +43,7 @@ class RunEnd(NamedTuple):
 
     task: Task
     shown_in: str | None  # the conversation
+    zone: str  # of the agent's owner, whose days what it used counts to
     has_context: bool
     has_questions: bool
     has_queue: bool  # runs of the same task wait for their turn
@@ -190,8 +191,8 @@ class Runs:
     async def end_of(self, run: Run) -> RunEnd:
         """What is to be seen to when the run ends."""
         [found] = await self._db.all("run_end", run_id=run.id, task_id=run.task_id)
-        task, shown_in, flags = found[:_TASK], found[_TASK], found[_TASK + 1 :]
-        return RunEnd(Task(*task), shown_in, *map(bool, flags))
+        task, where, flags = found[:_TASK], found[_TASK : _TASK + 2], found[_TASK + 2 :]
+        return RunEnd(Task(*task), *where, *map(bool, flags))
 
     async def mark_delivered(self, runs: Sequence[Delivered]) -> None:
         await self._db.many("mark_delivered", runs)

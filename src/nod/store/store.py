@@ -23,6 +23,7 @@ from nod.store.runs import Runs
 from nod.store.search import Search
 from nod.store.sessions import Sessions
 from nod.store.tasks import Tasks
+from nod.store.usage import Usage
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Tx:
         "search",
         "sessions",
         "tasks",
+        "usage",
     )
 
     def __init__(self, connection: Connection, now: Instant, limits: Limits) -> None:
@@ -60,6 +62,7 @@ class Tx:
         self.rules = Rules(connection)
         self.search = Search(connection)
         self.sessions = Sessions(connection)
+        self.usage = Usage(connection)
 
 
 Work = Callable[[Tx], Coroutine[Any, Any, T]]

@@ -20,6 +20,7 @@ _UPDATED = tuple(
 
 _NAMES = [each.name for each in fields(Task)]
 _ID, _FIRE_AT = _NAMES.index("id"), _NAMES.index("next_fire_at")
+_AGENT_ID, _BUDGETED = _NAMES.index("agent_id"), _NAMES.index("budgeted")
 
 
 class DueTask(NamedTuple):
@@ -38,6 +39,14 @@ class DueTask(NamedTuple):
     @property
     def fire_at(self) -> Instant:
         return int(self.row[_FIRE_AT])
+
+    @property
+    def agent_id(self) -> str:
+        return str(self.row[_AGENT_ID])
+
+    @property
+    def is_budgeted(self) -> bool:
+        return bool(self.row[_BUDGETED])
 
     @property
     def task(self) -> Task:
@@ -156,6 +165,10 @@ class Tasks:
     async def update(self, task: Task) -> None:
         """Write the fields that an edit may change."""
         await self._db.run("update_task", **{name: getattr(task, name) for name in _UPDATED})
+
+    async def mark_budgeted(self, agent_id: str, *, agent_has: bool) -> None:
+        """Write of the agent's tasks whether there is a budget to look at."""
+        await self._db.run("mark_budgeted", agent_id=agent_id, agent_has=agent_has)
 
     async def due(self, now: Instant, limit: int) -> list[DueTask]:
         """The tasks whose next fire is at or before `now`, the longest due first."""

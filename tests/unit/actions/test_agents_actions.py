@@ -3,6 +3,7 @@
 import hashlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -41,7 +42,7 @@ async def rotate(world: World, agent: Agent) -> Credentials:
     return await world.store.write(lambda tx: agents.rotate_secret(tx, world.vault, agent))
 
 
-async def change(world: World, **fields: str | None) -> Agent:
+async def change(world: World, **fields: Any) -> Agent:
     changes = AgentChanges(frozenset(fields), **fields)
     agent = await fresh(world)
     return await world.store.write(lambda tx: agents.update_agent(tx, GUARD, agent, changes))

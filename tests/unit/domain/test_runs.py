@@ -158,6 +158,7 @@ def test_a_wait_counts_against_neither_deadline() -> None:
         run,
         deadline_at=answered_at + 600 * SECOND,
         last_deadline_at=NOW + 900 * SECOND + 5 * HOUR,
+        waited_ms=5 * HOUR,
     )
     assert renewed(after, answered_at + 800 * SECOND).deadline_at == after.last_deadline_at
 
@@ -167,4 +168,4 @@ def test_a_run_that_never_waited_or_was_never_delivered_goes_on_too() -> None:
     assert resumed(run, NOW) == run
     found = make()
     after = resumed(paused(found, NOW), NOW + HOUR)
-    assert after == replace(found, deadline_at=NOW + HOUR + 600 * SECOND)
+    assert after == replace(found, deadline_at=NOW + HOUR + 600 * SECOND, waited_ms=HOUR)

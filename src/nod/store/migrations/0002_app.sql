@@ -208,3 +208,33 @@ CREATE INDEX connections_of_node ON connections (node_id);
 -- The server that has the event in hand, on its way to the webhook, for as long as that server is
 -- there.
 ALTER TABLE events ADD COLUMN leased_by TEXT;
+
+-- Budgets, and what is used up by day: of the owner's zone, written 2030-12-24.
+ALTER TABLE agents ADD COLUMN budget TEXT;
+ALTER TABLE tasks ADD COLUMN budget TEXT;
+ALTER TABLE tasks ADD COLUMN budget_by TEXT;
+-- Whether the task or its agent has a budget: a fire of any other looks at none.
+ALTER TABLE tasks ADD COLUMN budgeted BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE runs ADD COLUMN waited_ms INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE usage_days (
+  task_id TEXT NOT NULL REFERENCES tasks (id),
+  agent_id TEXT NOT NULL,
+  day TEXT NOT NULL,
+  runs INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cost_microusd INTEGER NOT NULL,
+  work_ms INTEGER NOT NULL,
+  PRIMARY KEY (task_id, day)
+);
+CREATE INDEX usage_days_by_agent ON usage_days (agent_id, day);
+CREATE INDEX usage_days_by_day ON usage_days (day);
+-- The request about a budget, of a task or of an agent (`subject`), on a day, and what a person said.
+CREATE TABLE budget_days (
+  subject TEXT NOT NULL,
+  day TEXT NOT NULL,
+  decision_id TEXT NOT NULL,
+  today TEXT,
+  PRIMARY KEY (subject, day)
+);
+CREATE INDEX budget_days_by_day ON budget_days (day);

@@ -55,6 +55,12 @@ SELECT {agents} FROM agents WHERE id = :agent_id AND deleted_at IS NULL
 -- The same for whoever counts what the agent has, or writes it anew from what it was.
 SELECT {agents} FROM agents WHERE id = :agent_id AND deleted_at IS NULL
 
+-- name: kept_agents
+-- Several of them (a JSON list of ids), in one order everywhere.
+SELECT {agents} FROM agents
+WHERE id IN (SELECT value FROM json_each(:agent_ids)) AND deleted_at IS NULL
+ORDER BY id
+
 -- name: agents_of
 SELECT {agents} FROM agents
 WHERE owner_id = :owner_id AND deleted_at IS NULL
@@ -72,7 +78,7 @@ SELECT {agents} FROM agents WHERE deleted_at IS NOT NULL OR old_secret_until IS 
 -- own, so that neither overwrites the other.
 UPDATE agents SET name = :name, timezone = :timezone, webhook_url = :webhook_url,
   webhook_failing_since = :webhook_failing_since, webhook_told_at = :webhook_told_at,
-  webhook_disabled = :webhook_disabled
+  webhook_disabled = :webhook_disabled, budget = :budget
 WHERE id = :id
 
 -- name: rotate_secret

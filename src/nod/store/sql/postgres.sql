@@ -45,6 +45,19 @@ FOR NO KEY UPDATE OF d
 -- name: kept_agent!
 SELECT {agents} FROM agents WHERE id = :agent_id AND deleted_at IS NULL FOR NO KEY UPDATE
 
+-- name: kept_agents
+SELECT {agents} FROM agents
+WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(:agent_ids AS JSONB))))
+  AND deleted_at IS NULL
+ORDER BY id
+
+-- name: kept_agents!
+SELECT {agents} FROM agents
+WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(:agent_ids AS JSONB))))
+  AND deleted_at IS NULL
+ORDER BY id
+FOR NO KEY UPDATE
+
 -- name: user!
 SELECT {users} FROM users WHERE id = :user_id FOR NO KEY UPDATE
 

@@ -84,17 +84,18 @@ UPDATE runs SET
   started_at = :started_at, finished_at = :finished_at, deadline_at = :deadline_at,
   last_deadline_at = :last_deadline_at, waiting_since = :waiting_since, summary = :summary,
   error = :error, reason = :reason, late = :late, input_tokens = :input_tokens,
-  output_tokens = :output_tokens, cost_usd = :cost_usd
+  output_tokens = :output_tokens, cost_usd = :cost_usd, waited_ms = :waited_ms
 WHERE id = :id AND status = :expected
 
 -- name: run_end
 -- What the end of a run touches, in one look: its task, the conversation that shows it (none where
--- the agent was removed), and whether there is anything to clear, to close, and to let go,
--- anybody to tell, and "Thinking…" to end.
+-- the agent was removed), the owner's zone, and whether there is anything to clear, to close, and
+-- to let go, anybody to tell, and "Thinking…" to end.
 SELECT {t.tasks},
   (SELECT c.id FROM agents a JOIN conversations c ON c.agent_id = a.id
    WHERE a.id = t.agent_id AND a.deleted_at IS NULL AND a.kind = 'interactive'
    ORDER BY c.created_at, c.id LIMIT 1),
+  (SELECT u.timezone FROM agents a JOIN users u ON u.id = a.owner_id WHERE a.id = t.agent_id),
   EXISTS (SELECT 1 FROM context_blocks WHERE run_id = :run_id),
   EXISTS (SELECT 1 FROM decisions WHERE run_id = :run_id AND status = 'pending'),
   EXISTS (SELECT 1 FROM runs q WHERE q.task_id = t.id AND q.queued),

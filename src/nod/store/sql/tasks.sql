@@ -67,8 +67,14 @@ UPDATE tasks SET
   pause_after_failures = :pause_after_failures, enabled = :enabled, pause_reason = :pause_reason,
   trigger_id = :trigger_id, verify = :verify, verify_secret = :verify_secret,
   next_fire_at = :next_fire_at, fired_until = :fired_until, failures = :failures,
-  updated_at = :updated_at, deleted_at = :deleted_at, notify = :notify
+  updated_at = :updated_at, deleted_at = :deleted_at, notify = :notify,
+  budget = :budget, budget_by = :budget_by, budgeted = :budgeted
 WHERE id = :id
+
+-- name: mark_budgeted
+-- The agent has a budget, or none any more: whether its tasks have to look at one.
+UPDATE tasks SET budgeted = (:agent_has OR budget IS NOT NULL)
+WHERE agent_id = :agent_id AND deleted_at IS NULL
 
 -- name: due_tasks
 -- The tasks whose next fire has come, the longest due first.
