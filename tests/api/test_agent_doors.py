@@ -57,6 +57,8 @@ def test_the_agent_api_has_the_routes_of_the_contract() -> None:
         "GET /tasks/{task_id}",
         "PATCH /tasks/{task_id}",
         "DELETE /tasks/{task_id}",
+        "GET /tasks/{task_id}/usage",
+        "GET /usage",
         "POST /tasks/{task_id}/pause",
         "POST /tasks/{task_id}/resume",
         "POST /tasks/{task_id}/rotate-trigger",

@@ -17,6 +17,7 @@ TWO = """
     prompt_file = "prompts/disk.md"
     useful_until = "PT2H"
     starts_at = 2030-01-01T01:00:00+01:00
+    budget = {runs = 10, cost_usd = 2}
 
     [[tasks]]
     name = "Deploys"
@@ -74,10 +75,11 @@ def test_a_change_is_said_in_words_and_what_is_not_named_stays(shell: Shell) -> 
         client.update_task(report["id"], timeout_s=77)
         client.pause_task(report["id"], "holidays")
     Path("prompts/disk.md").write_text("How full is it?\nAnd why?\n")
-    _write(TWO.replace("at 7", "at 8").replace("PT2H", "30m"))
+    _write(TWO.replace("at 7", "at 8").replace("PT2H", "30m").replace("runs = 10", "runs = 9"))
     said = _apply(shell)
     assert "~ Disk report\n" in said
     assert "useful_until: 2h → 30m" in said
+    assert "budget: 10 runs, $2.00 a day → 9 runs, $2.00 a day" in said
     assert "when: " in said
     assert "07:00" in said
     assert "08:00" in said

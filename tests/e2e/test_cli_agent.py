@@ -42,6 +42,25 @@ def test_tasks_are_added_listed_shown_paused_resumed_and_removed(shell: Shell) -
     assert shell.run("tasks", "list").stderr == "no tasks yet: nod tasks add\n"
 
 
+def test_a_budget_is_set_and_what_was_used_is_shown(shell: Shell) -> None:
+    budget = ["--budget", "runs=20", "--budget", "cost_usd=2.5"]
+    shell.run("tasks", "add", "Digest", "--prompt", "Sum up", "--schedule", "event", *budget)
+    assert "20 runs, $2.50 a day" in shell.run("tasks", "show", "Digest").stdout
+    run = shell.run("tasks", "run", "Digest").stdout.strip()
+    with shell.client() as client:
+        client.complete_run(run, "completed", usage={"input_tokens": 1200, "cost_usd": 2.25})
+    shown = shell.run("usage", "Digest", "--days", "2").stdout.splitlines()
+    assert shown[0].split() == ["DAY", "RUNS", "TOKENS", "IN", "TOKENS", "OUT", "COST", "MINUTES"]
+    assert shown[2].split()[1:5] == ["1", "1,200", "0", "$2.25"]
+    assert shown[3] == (
+        "Budget of the task: 20 runs, $2.50 a day; 90 % used today, nearly used up."
+    )
+    assert json.loads(shell.run("usage", "--json").stdout)["budgets"] == []
+    wrong = shell.run("tasks", "add", "x", "--prompt", "x", "--schedule", "event", "--budget", "9")
+    assert wrong.returncode == 2
+    assert "is not like runs=20" in wrong.stderr
+
+
 def test_an_event_task_shows_its_trigger(shell: Shell) -> None:
     added = shell.run("tasks", "add", "Push", "--prompt", "Look", "--schedule", "event")
     assert "trigger id:" in added.stdout

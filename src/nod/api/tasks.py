@@ -1,6 +1,6 @@
 """What an agent and its person do alike with a task. Whose it is says the dependency `agent`."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, patch, post
@@ -8,10 +8,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from nod.actions import tasks
+from nod.actions.usage import UsageReport, usage_of_task
 from nod.api.paging import page, page_size, read_run_cursor, run_cursor
+from nod.api.usage import DEFAULT_DAYS, Days, UsageReportView, usage_report_view
 from nod.api.views import RunView, TaskView, WhyView, run_view, task_view
 from nod.app import Nod
-from nod.domain.model import Agent, Run
+from nod.domain.model import Agent, Author, Run
 from nod.domain.task_fields import TaskFields
 from nod.store.store import Tx
 
@@ -23,7 +25,12 @@ class PauseFields(msgspec.Struct):
 
 
 class TaskCalls(Controller):
-    """A controller of one agent's tasks. It is mounted twice: below /api/agent and below /api."""
+    """A controller of one agent's tasks. It is mounted twice: below /api/agent and below /api.
+
+    `by` is who calls there.
+    """
+
+    by: ClassVar[Author] = "agent"
 
     @get()
     async def list_tasks(
@@ -50,7 +57,7 @@ class TaskCalls(Controller):
     ) -> TaskView:
         """Change what is given. A change of the schedule computes the next fire anew."""
         changed = await nod.store.write(
-            lambda tx: tasks.update(tx, nod.vault, agent, task_id, data)
+            lambda tx: tasks.update(tx, nod.vault, agent, task_id, data, self.by)
         )
         return task_view(changed)
 
@@ -106,6 +113,21 @@ class TaskCalls(Controller):
 
         found = await nod.store.read(look)
         return page(found, size, _in_a_list, run_cursor, request.url.path, limit=limit)
+
+    @get("/{task_id:str}/usage")
+    async def task_usage(
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        task_id: FromPath[str],
+        days: Days = DEFAULT_DAYS,
+    ) -> UsageReportView:
+        """What the task used up in the last days, and how far its budgets of today are."""
+
+        async def look(tx: Tx) -> UsageReport:
+            return await usage_of_task(tx, agent, await tasks.get_own(tx, agent, task_id), days)
+
+        return usage_report_view(await nod.store.read(look))
 
     @get("/{task_id:str}/why")
     async def why(

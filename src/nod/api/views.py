@@ -5,8 +5,18 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from nod.domain.budget import Budget, read_budget
 from nod.domain.instant import Instant, rfc3339
-from nod.domain.model import ContextBlock, Delivery, Notify, Run, RunDelivery, RunTrigger, Task
+from nod.domain.model import (
+    Author,
+    ContextBlock,
+    Delivery,
+    Notify,
+    Run,
+    RunDelivery,
+    RunTrigger,
+    Task,
+)
 from nod.domain.schedule import Preview, TriggerType
 from nod.domain.states import RunStatus
 
@@ -50,6 +60,8 @@ class TaskView(msgspec.Struct):
     created_at: str
     updated_at: str
     notify: Notify
+    budget: Budget | None
+    budget_by: Author | None
 
 
 def task_view(task: Task) -> TaskView:
@@ -86,6 +98,8 @@ def task_view(task: Task) -> TaskView:
         created_at=rfc3339(task.created_at),
         updated_at=rfc3339(task.updated_at),
         notify=task.notify,
+        budget=read_budget(task.budget),
+        budget_by=task.budget_by,
     )
 
 

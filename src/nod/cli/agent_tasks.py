@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from nod.cli.apply import apply
+from nod.cli.budget_words import budget_words
 from nod.cli.output import as_json, moment, show_fields, show_json, show_table, words
 from nod.cli.reading import task_named, text_or_stdin
 from nod.client.client import Client
@@ -51,11 +52,31 @@ def _flag(name: str) -> str:
     return "--" + name.removesuffix("_s").replace("_", "-")
 
 
+def _budget(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Any:
+    """`runs=20`, `cost_usd=2.5` as the server takes them; None for none."""
+    budget: dict[str, float] = {}
+    for text in given:
+        measure, _equals, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not like runs=20") from None
+        budget[measure] = int(value) if value.is_integer() else value
+    return budget or None
+
+
 @tasks.command()
 @click.argument("name")
 @click.option("--prompt", required=True, help="What the agent is to do; `-` reads standard input.")
 @click.option("--schedule", required=True, help='Cron ("0 9 * * 1-5"), "once" or "event".')
 @click.option("--at", "run_at", help='When, for "once": 2025-09-01T09:00:00Z.')
+@click.option(
+    "--budget",
+    multiple=True,
+    callback=_budget,
+    metavar="MEASURE=NUMBER",
+    help="What a day may use up: runs, tokens, cost_usd or minutes. More than once: each of them.",
+)
 @click.option("--idempotent", is_flag=True, default=None, help="Running it twice does no harm.")
 @click.option("--disabled", "enabled", flag_value=False, default=None, help="Add it paused.")
 @_fields
@@ -170,6 +191,7 @@ def _about(task: Task) -> list[tuple[str, str]]:
         ("next run", moment(task["next_run_at"]) if task.get("next_run_at") else None),
         ("last run", task.get("last_run_status")),
         ("trigger id", task.get("trigger_id")),
+        ("budget", budget_words(task.get("budget"))),
         ("paused", None if task["enabled"] else task.get("pause_reason") or "yes"),
     ]
     return [(name, str(value)) for name, value in fields if value]

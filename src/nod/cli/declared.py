@@ -119,6 +119,8 @@ def _plain(value: Any, where: str) -> Any:
         if value.tzinfo is None:
             raise Misuse(f"{where} needs a zone: {value.isoformat()}Z, or an offset")
         return value.isoformat().replace("+00:00", "Z")
+    if where.endswith(" budget") and isinstance(value, dict):
+        return value
     if not isinstance(value, str | int | bool | None):
         raise Misuse(f"{where} must be text, a number, true or false")
     return value

@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": ("nod.cli.doctor:doctor", "Looks at what Nod rests on, and says what to mend."),
     "tasks": ("nod.cli.agent_tasks:tasks", "This agent's tasks: add, list, show, pause, run."),
     "runs": ("nod.cli.agent_runs:runs", "This agent's runs: list, show, complete, output."),
+    "usage": ("nod.cli.usage:usage", "What this agent's tasks have used up by day."),
     "context": ("nod.cli.agent_runs:context", "The scratchpad of a run: add, show."),
     "ask": ("nod.cli.agent_chat:ask", "Ask the person for a decision."),
     "message": ("nod.cli.agent_chat:message", "Send the person a message."),

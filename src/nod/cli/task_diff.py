@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from nod.cli.budget_words import budget_words
 from nod.domain.useful_until import parse_useful_until
 
 _TIMES = ("run_at", "starts_at", "ends_at")
@@ -97,6 +98,9 @@ def _words(
             return ["fires again" if value else "is paused"]
         case "verify_secret":
             return ["verify_secret: set"]
+        case "budget":
+            before, after = budget_words(now.get(key)), budget_words(value)
+            return [f"budget: {before or 'none'} → {after or 'none'}"]
         case _:
             return [f"{key}: {_shown(now.get(key))} → {_shown(value)}"]
 

@@ -123,6 +123,7 @@ class AsyncClient:
     due_tasks = _call(requests.due_tasks)
     pending_triggers = _call(requests.pending_triggers)
     why = _call(requests.why)
+    usage = _call(requests.usage)
     preview_schedule = _call(requests.preview_schedule)
 
     start_run = _call(requests.start_run)

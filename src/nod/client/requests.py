@@ -29,6 +29,7 @@ from nod.client.types import (
     TaskChanges,
     TaskFields,
     Usage,
+    UsageReport,
     Why,
 )
 
@@ -143,6 +144,12 @@ def pending_triggers() -> Request[list[PendingTrigger]]:
 def why(task_id: str, at: str) -> Request[Why]:
     """What happened to a task at a time (RFC 3339, or a time of day such as 09:00)."""
     return _get(f"{_TASKS}/{_part(task_id)}/why", at=at)
+
+
+def usage(task_id: str | None = None, *, days: int = 30) -> Request[UsageReport]:
+    """What a task, or all of them, used up in the last days, and how far budgets are."""
+    path = "/api/agent/usage" if task_id is None else f"{_TASKS}/{_part(task_id)}/usage"
+    return _get(path, days=days)
 
 
 def preview_schedule(

@@ -8,6 +8,15 @@ Event = dict[str, Any]
 """What the agent is told; `type` says what it is: `task_due`, `task_trigger`, `error` and so on."""
 
 
+class Budget(TypedDict, total=False):
+    """What a day may use up, of each that is named."""
+
+    runs: int
+    tokens: int
+    cost_usd: float
+    minutes: int
+
+
 class Task(TypedDict):
     """A prompt and a schedule."""
 
@@ -22,6 +31,7 @@ class Task(TypedDict):
     trigger_id: NotRequired[str | None]
     timezone: NotRequired[str]
     pause_reason: NotRequired[str | None]
+    budget: NotRequired[Budget | None]
 
 
 class TaskFields(TypedDict, total=False):
@@ -45,6 +55,7 @@ class TaskFields(TypedDict, total=False):
     verify: str
     verify_secret: str
     notify: Literal["always", "failures", "changes", "silent"]
+    budget: Budget | None
 
 
 class TaskChanges(TaskFields, total=False):
@@ -106,6 +117,35 @@ class Usage(TypedDict, total=False):
     input_tokens: int
     output_tokens: int
     cost_usd: float
+
+
+class UsedOnDay(TypedDict):
+    """What was used up on a day."""
+
+    day: str
+    runs: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    minutes: float
+
+
+class BudgetToday(TypedDict):
+    """A budget today. `state` is free, ask, over, lifted or stopped."""
+
+    of: Literal["task", "agent"]
+    budget: Budget
+    words: str
+    used: list[dict[str, Any]]
+    state: str
+
+
+class UsageReport(TypedDict):
+    """What was used up by day, the oldest first, and the budgets that hold."""
+
+    timezone: str
+    days: list[UsedOnDay]
+    budgets: list[BudgetToday]
 
 
 class BlockAdded(TypedDict):

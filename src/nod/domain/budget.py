@@ -100,6 +100,11 @@ class Share:
     most: int
 
     @property
+    def unit(self) -> int:
+        """How many of its smallest unit are one of those that people count in."""
+        return {"cost_usd": _MICRO, "minutes": MINUTE}.get(self.measure, 1)
+
+    @property
     def part(self) -> Fraction:
         return Fraction(self.used, self.most)
 

@@ -56,6 +56,8 @@ def test_a_new_task_carries_its_fields() -> None:
         (requests.due_tasks(), "GET", "/api/agent/tasks/due"),
         (requests.pending_triggers(), "GET", "/api/agent/tasks/triggers/pending"),
         (requests.why("tsk_1", "09:00"), "GET", "/api/agent/tasks/tsk_1/why"),
+        (requests.usage(), "GET", "/api/agent/usage"),
+        (requests.usage("tsk_1", days=7), "GET", "/api/agent/tasks/tsk_1/usage"),
         (requests.preview_schedule("@daily"), "GET", "/api/agent/schedule/preview"),
         (requests.start_run("tsk_1"), "POST", "/api/agent/tasks/tsk_1/run/start"),
         (requests.run("run_1"), "GET", "/api/agent/tasks/runs/run_1"),

@@ -5,13 +5,15 @@ from litestar.types import ControllerRouterHandler
 
 from nod.api.agent.events import AgentDecisions, AgentEvents
 from nod.api.agent.runs import AgentOutputs, AgentRuns
-from nod.api.agent.tasks import AgentSchedule, AgentTasks
+from nod.api.agent.tasks import AgentSchedule, AgentTasks, AgentUsage
 from nod.domain.limits import Limits
 
 
 def routes(limits: Limits) -> list[ControllerRouterHandler]:
     """What to mount. The app gives the dependency `nod` to all of them."""
-    small = Router("/", route_handlers=[AgentTasks, AgentRuns, AgentDecisions, AgentSchedule])
+    small = Router(
+        "/", route_handlers=[AgentTasks, AgentRuns, AgentDecisions, AgentSchedule, AgentUsage]
+    )
     # A deliverable and a picture are larger than other bodies.
     large = Router(
         "/",

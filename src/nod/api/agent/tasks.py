@@ -8,12 +8,14 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nod.actions import tasks
+from nod.actions.usage import UsageReport, usage_of_agent
 from nod.api.agent.calls import require_interactive, via_of
 from nod.api.auth import current_agent, require_agent
 from nod.api.tasks import TaskCalls
+from nod.api.usage import DEFAULT_DAYS, Days, UsageReportView, usage_report_view
 from nod.api.views import PreviewView, TaskView, preview_view, task_view
 from nod.app import Nod
-from nod.domain.errors import InvalidInput
+from nod.domain.errors import Conflict, InvalidInput
 from nod.domain.instant import parse_rfc3339, rfc3339
 from nod.domain.model import Agent, Run
 from nod.domain.phrases import read_when
@@ -89,12 +91,15 @@ class AgentTasks(TaskCalls):
     async def start_run(
         self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
     ) -> RunId:
-        """Take up the oldest run that waits on the task, or make one if none waits."""
+        """Take up the oldest run that waits on the task, or make one if none waits. Beyond a budget
+        that is 409, and recorded as skipped."""
 
         async def start(tx: Tx) -> Run:
             return await settle.start(tx, agent, await tasks.get_own(tx, agent, task_id))
 
         run = await nod.store.write(start)
+        if run.status == "skipped":
+            raise Conflict(f"this run was skipped ({run.id}): {run.reason}")
         via_of(nod, agent, run.id)
         return RunId(run.id)
 
@@ -114,6 +119,30 @@ def _pending(each: Outgoing) -> PendingTrigger:
         received_at=rfc3339(each.event.created_at),
         trigger=msgspec.Raw(inbound.encode()),
     )
+
+
+class AgentUsage(Controller):
+    """What all tasks of the agent used."""
+
+    path = "/api/agent/usage"
+    tags = ("Agent: tasks",)
+    guards = [require_agent, require_interactive]  # noqa: RUF012 - the framework's way
+    dependencies = {"agent": Provide(current_agent)}  # noqa: RUF012 - the framework's way
+
+    @get()
+    async def agent_usage(
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        days: Days = DEFAULT_DAYS,
+    ) -> UsageReportView:
+        """What all tasks together used up in the last days, and how far the budget of today is."""
+
+        async def look(tx: Tx) -> UsageReport:
+            # As it is now: what the call came in with was read a moment ago.
+            return await usage_of_agent(tx, await tx.people.agent(agent.id) or agent, days)
+
+        return usage_report_view(await nod.store.read(look))
 
 
 class AgentSchedule(Controller):

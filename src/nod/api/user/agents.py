@@ -8,8 +8,10 @@ from msgspec import UNSET, UnsetType
 
 from nod.actions import agents, endpoint, rules
 from nod.actions.agents import AgentChanges, Credentials
+from nod.actions.usage import UsageReport, usage_of_agent
 from nod.api.auth import require_user
 from nod.api.paging import page_size
+from nod.api.usage import DEFAULT_DAYS, Days, UsageReportView, usage_report_view
 from nod.api.user.views import (
     AgentView,
     DecisionView,
@@ -21,6 +23,7 @@ from nod.api.user.views import (
 )
 from nod.app import Nod
 from nod.delivery.address_guard import AddressGuard
+from nod.domain.budget import Budget
 from nod.domain.model import Agent, User
 from nod.store.store import Tx
 
@@ -42,6 +45,7 @@ class AgentEdit(msgspec.Struct):
     name: str | UnsetType = UNSET
     timezone: str | UnsetType | None = UNSET
     webhook_url: str | UnsetType | None = UNSET
+    budget: Budget | UnsetType | None = UNSET
 
 
 class RuleFields(msgspec.Struct):
@@ -110,7 +114,8 @@ class Agents(Controller):
         agent_id: FromPath[str],
         data: JSONBody[AgentEdit],
     ) -> AgentView:
-        """Change name, timezone or webhook_url. Setting the URL lets a disabled one try again."""
+        """Change name, timezone, webhook_url or budget. Setting the URL lets a disabled one try
+        again."""
 
         async def change(tx: Tx) -> Agent:
             agent = await agents.get_agent(tx, user, agent_id)
@@ -153,6 +158,22 @@ class Agents(Controller):
         return TrialView(
             answer.reason == "ok", answer.status, answer.latency_ms, answer.head, answer.error
         )
+
+    @get("/{agent_id:str}/usage")
+    async def agent_usage(
+        self,
+        nod: NamedDependency[Nod],
+        user: NamedDependency[User],
+        agent_id: FromPath[str],
+        days: Days = DEFAULT_DAYS,
+    ) -> UsageReportView:
+        """What all tasks of the agent used up in the last days, and how far its budget of today
+        is."""
+
+        async def look(tx: Tx) -> UsageReport:
+            return await usage_of_agent(tx, await agents.get_agent(tx, user, agent_id), days)
+
+        return usage_report_view(await nod.store.read(look))
 
     @get("/{agent_id:str}/rules")
     async def list_rules(

@@ -30,6 +30,7 @@ class Tasks(TaskCalls):
     tags = ("Tasks",)
     guards = (require_user,)
     dependencies = {"agent": Provide(owned_agent)}  # noqa: RUF012 - the framework's way
+    by = "user"
 
     @post()
     async def create_task(

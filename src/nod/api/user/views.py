@@ -7,6 +7,7 @@ import msgspec
 
 from nod.api.views import at
 from nod.domain.activity import Happened
+from nod.domain.budget import Budget, read_budget
 from nod.domain.decisions import Answer
 from nod.domain.instant import Instant, rfc3339
 from nod.domain.model import (
@@ -71,6 +72,7 @@ class AgentView(msgspec.Struct, kw_only=True):
     webhook_disabled: str | None
     old_secret_until: str | None
     created_at: str
+    budget: Budget | None
 
 
 class NewAgentView(AgentView, kw_only=True):
@@ -100,6 +102,7 @@ def agent_fields(agent: Agent, now: Instant, *, connected: bool) -> dict[str, An
         "webhook_disabled": agent.webhook_disabled,
         "old_secret_until": None if former is None or former <= now else rfc3339(former),
         "created_at": rfc3339(agent.created_at),
+        "budget": read_budget(agent.budget),
     }
 
 
