@@ -26,6 +26,7 @@ from support.sample_agenda import fill_agenda
 from support.sample_life import lived
 from support.sample_places import furnish_places
 from support.sample_sent import sent_by_webhook
+from support.sample_usage import used_lately
 
 _BRIEFING = """# Three pull requests wait for you
 
@@ -93,6 +94,7 @@ async def furnish(nod: InProcess) -> dict[str, str]:
         asked = await _requests(tx, nod, ada, owner)
         where = await _talk(tx, nod, ada, owner)
         run = await lived(tx, ada.agent, briefing, _SUMMARY, _BRIEFING)
+        await used_lately(tx, ada.agent, briefing, backup)
         await tx.people.touch([Seen(ada.agent.id, tx.now)])
         places = await furnish_places(tx, nod.nod.vault, owner, run.id, asked)
         return {

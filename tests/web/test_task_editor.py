@@ -9,6 +9,7 @@ import pytest
 
 from nod.actions import tasks
 from nod.actions.agents import Credentials
+from nod.domain.budget import Budget
 from nod.domain.instant import DAY, MINUTE, parse_rfc3339
 from nod.domain.model import Task
 from nod.domain.task_fields import TaskFields
@@ -35,6 +36,7 @@ EVERYTHING: dict[str, Any] = {
     "starts_at": "2026-03-01T00:00:30.250Z",
     "ends_at": "2027-10-31T01:30:00Z",
     "notify": "changes",
+    "budget": {"runs": 10, "tokens": 123456789, "cost_usd": 2.5, "minutes": 90},
 }
 
 
@@ -245,7 +247,9 @@ async def test_every_field_that_a_task_may_be_given_is_in_the_form(ann: httpx.As
     # The schedule is in words; the switch is in the list; who may call is chosen at the address.
     elsewhere = {"schedule", "run_at", "enabled", "verify", "verify_secret"}
     boxes = {"idempotent"}
-    assert set(TaskFields.__struct_fields__) - elsewhere - boxes <= set(form)
+    in_parts = {"budget"}
+    assert set(TaskFields.__struct_fields__) - elsewhere - boxes - in_parts <= set(form)
+    assert {f"budget_{each}" for each in Budget.__struct_fields__} <= set(form)
     assert 'name="idempotent"' in (await ann.get("/tasks/new")).text
 
 

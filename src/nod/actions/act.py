@@ -22,6 +22,7 @@ _ALGORITHM = "HS256"
 _LABELS: dict[str, tuple[tuple[Verdict, str], ...]] = {
     "approval": (("approved", "Approve"), ("rejected", "Reject")),
     "permission": (("approved", "Allow once"), ("rejected", "Deny")),
+    "budget": (("approved", "Go on today"), ("rejected", "Stop for today")),
 }
 
 

@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery
 
 from nod.actions import agents, endpoint, rules
 from nod.actions.agents import AgentChanges
+from nod.actions.usage import usage_of_agent
 from nod.delivery.address_guard import AddressGuard
 from nod.delivery.webhook import Answer
 from nod.domain.errors import Conflict, InvalidInput, NodError
@@ -16,7 +17,9 @@ from nod.domain.instant import SECOND
 from nod.domain.model import Agent, AllowRule, Conversation, Decision
 from nod.domain.zones import timezones
 from nod.store.store import Tx
+from nod.web import budget_form
 from nod.web.start import at_fault, said, typed
+from nod.web.usage import DAYS, Panel, panel
 from nod.web.view import Viewer
 
 _LABELS = {
@@ -25,9 +28,16 @@ _LABELS = {
     "webhook_url": "Address that takes the events",
     "pattern": "Pattern",
     "label": "Name for it, if you like",
+    **budget_form.LABELS,
 }
 # The field of each form at which an error is shown that names none.
-_FIRST = {"name": "name", "webhook": "webhook_url", "rules": "pattern", "remove": "confirm"}
+_FIRST = {
+    "name": "name",
+    "webhook": "webhook_url",
+    "rules": "pattern",
+    "remove": "confirm",
+    "budget": "budget_cost_usd",
+}
 _LATELY = 100
 _SHOWN = 3  # of what a rule allowed lately
 _SECRET = "nod_… (its secret)"  # noqa: S105 - what stands where a secret would
@@ -37,6 +47,8 @@ _DONE = {
     "cleared": "The webhook is off. Events wait until the agent connects or asks.",
     "rule": "Kept. Requests for it are answered at once.",
     "asked": "You are asked about it again.",
+    "budget": "Kept. It holds for all tasks of the agent together.",
+    "no-budget": "There is no budget for the agent any more.",
 }
 
 
@@ -55,6 +67,7 @@ class Settings:
     agent: Agent
     conversation: Conversation
     rules: list[Allowed]
+    usage: Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +85,13 @@ _NOTHING = Given()
 
 @get("/agents/{agent_id:str}/settings")
 async def settings(
-    viewer: NamedDependency[Viewer], agent_id: FromPath[str], done: FromQuery[str] = ""
+    viewer: NamedDependency[Viewer],
+    agent_id: FromPath[str],
+    done: FromQuery[str] = "",
+    use: FromQuery[str] = "",
 ) -> Response[bytes]:
-    """All settings of the agent. `done` names what was just done."""
-    return await _page(viewer, agent_id, done=_DONE.get(done, ""))
+    """All settings of the agent. `done` names what was just done, `use` what the chart shows."""
+    return await _page(viewer, agent_id, done=_DONE.get(done, ""), use=use)
 
 
 async def _page(
@@ -84,9 +100,10 @@ async def _page(
     given: Given = _NOTHING,
     *,
     done: str = "",
+    use: str = "",
     trial: Answer | None = None,
 ) -> Response[bytes]:
-    found = await viewer.nod.store.read(lambda tx: _load(tx, viewer, agent_id))
+    found = await viewer.nod.store.read(lambda tx: _load(tx, viewer, agent_id, use))
     made = await viewer.page("agents/settings.html", **_values(viewer, found, given, done, trial))
     made.status_code = 400 if given.error else 200
     return made
@@ -100,6 +117,8 @@ def _values(
         "agent": agent,
         "conversation": found.conversation,
         "allowed": found.rules,
+        "usage": found.usage,
+        "budget_labels": budget_form.LABELS,
         "typed": {
             "name": agent.name,
             "timezone": agent.timezone or "",
@@ -107,6 +126,7 @@ def _values(
             "pattern": "",
             "label": "",
             "confirm": "",
+            **budget_form.budget_typed(agent.budget),
             **given.fields,
         },
         "error_at": given.at,
@@ -121,7 +141,7 @@ def _values(
     }
 
 
-async def _load(tx: Tx, viewer: Viewer, agent_id: str) -> Settings:
+async def _load(tx: Tx, viewer: Viewer, agent_id: str, use: str) -> Settings:
     agent = await agents.get_agent(tx, viewer.user, agent_id)
     answered = await rules.allowed_lately(tx, viewer.user, agent_id, _LATELY)
     kept = await rules.list_rules(tx, viewer.user, agent_id)
@@ -129,6 +149,7 @@ async def _load(tx: Tx, viewer: Viewer, agent_id: str) -> Settings:
         agent,
         await tx.chat.default_conversation(agent.id),
         [Allowed(each, [one for one in answered if _is_by(one, each)][:_SHOWN]) for each in kept],
+        panel(await usage_of_agent(tx, agent, DAYS), viewer.times, use),
     )
 
 
@@ -146,6 +167,19 @@ async def change(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) -> Re
         frozenset(["name", "timezone"]), name=fields["name"], timezone=fields["timezone"] or None
     )
     return await _change(viewer, agent_id, changes, Given("name", fields=fields), "name")
+
+
+@post("/agents/{agent_id:str}/settings/budget", status_code=200)
+async def set_budget(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) -> Response[bytes]:
+    """Say what all its tasks together may use up in a day; empty fields set no limit."""
+    fields = await typed(viewer.request, *budget_form.FIELDS)
+    given = Given("budget", fields=fields)
+    try:
+        budget = budget_form.read_typed(fields)
+    except InvalidInput as error:
+        return await _refused(viewer, agent_id, given, error)
+    changes = AgentChanges(frozenset(["budget"]), budget=budget)
+    return await _change(viewer, agent_id, changes, given, "budget" if budget else "no-budget")
 
 
 @post("/agents/{agent_id:str}/settings/webhook", status_code=200)
@@ -258,6 +292,7 @@ def _done(viewer: Viewer, agent_id: str, what: str) -> Response[bytes]:
 routes = [
     settings,
     change,
+    set_budget,
     set_webhook,
     try_webhook,
     rotate,

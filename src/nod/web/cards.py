@@ -35,6 +35,8 @@ _OWN_WORDS = {
     ("proposal", "approved"): "Task created",
     ("still_wanted", "approved"): "Run after all",
     ("still_wanted", "rejected"): "Let go",
+    ("budget", "approved"): "Goes on today",
+    ("budget", "rejected"): "Stopped for today",
 }
 
 

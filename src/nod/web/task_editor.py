@@ -50,12 +50,14 @@ async def create(viewer: NamedDependency[Viewer]) -> Response[bytes]:
 
 
 @get("/tasks/{task_id:str}/edit")
-async def edit(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
-    """The form of a task that is there."""
+async def edit(
+    viewer: NamedDependency[Viewer], task_id: FromPath[str], more: FromQuery[str] = ""
+) -> Response[bytes]:
+    """The form of a task that is there; with `more` nothing of it is folded away."""
     task, _ = await viewer.nod.store.read(lambda tx: owned_task(tx, viewer.user, task_id))
     shown = as_typed(task)
     given = {**shown, "agent_id": task.agent_id, "was": task_form.kept(shown)}
-    return await _form(viewer, given, task)
+    return await _form(viewer, given, task, unfolded=bool(more))
 
 
 @post("/tasks/{task_id:str}/edit", status_code=200)
@@ -115,7 +117,12 @@ def _place(error: NodError | None) -> str:
 
 
 async def _form(
-    viewer: Viewer, given: dict[str, str], task: Task | None, error: NodError | None = None
+    viewer: Viewer,
+    given: dict[str, str],
+    task: Task | None,
+    error: NodError | None = None,
+    *,
+    unfolded: bool = False,
 ) -> Response[bytes]:
     async def look(tx: Tx) -> list[Agent]:
         found = await tx.people.agents_of(viewer.user.id)
@@ -136,6 +143,7 @@ async def _form(
         error=words,
         wrong=wrong,
         form=task_form,
+        unfolded=unfolded,
         zones=timezones(),
         **understood,
     )

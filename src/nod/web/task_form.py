@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from nod.domain.budget import budget_words
 from nod.domain.errors import InvalidInput
 from nod.domain.instant import Instant, rfc3339
 from nod.domain.limits import Limits
@@ -21,6 +22,7 @@ from nod.domain.typed import (
     read_length,
     schedule_typed,
 )
+from nod.web import budget_form
 
 Typed = Mapping[str, str]
 
@@ -41,6 +43,7 @@ LABELS = {
     "starts_at": "From",
     "ends_at": "Until",
     "spread_s": "Spread",
+    **budget_form.LABELS,
     "description": "Note",
 }
 FIELDS = tuple(LABELS)
@@ -103,6 +106,7 @@ def as_typed(task: Task) -> dict[str, str]:
         "ends_at": _bound(task.ends_at, task.timezone),
         "spread_s": _length_or_nothing(task.spread_s or None),
         "description": task.description,
+        **budget_form.budget_typed(task.budget),
     }
 
 
@@ -136,7 +140,11 @@ def fields_of(given: Typed, was: Typed, timezone: str, names: Iterable[str] = FI
     wanted = {
         name: given[name] if name in _TEXTS else _value(name, given[name].strip(), zone)
         for name in changed
+        if name not in budget_form.FIELDS
     }
+    if not set(budget_form.FIELDS).isdisjoint(changed):
+        budget = budget_form.read_typed(given)
+        wanted["budget"] = None if budget is None else msgspec.to_builtins(budget)
     try:
         return msgspec.convert(_without_empty_choices(wanted), TaskFields)
     except msgspec.ValidationError as error:
@@ -248,9 +256,18 @@ def choices_said(given: Typed, limits: Limits, *, called: bool) -> str:
         "" if called else _CATCH_UP_SAID.get(given["catch_up"], ""),
         "" if called else _said("spread over {}", given["spread_s"]),
         _NOTIFY_SAID.get(given["notify"], ""),
+        _budget_said(given),
     ]
     line = " · ".join(each for each in parts if each)
     return line[:1].upper() + line[1:]
+
+
+def _budget_said(given: Typed) -> str:
+    try:
+        budget = budget_form.read_typed(given)
+    except InvalidInput:
+        return ""
+    return "" if budget is None else f"at most {budget_words(budget)}"
 
 
 def _said(words: str, text: str, usual: str = "") -> str:

@@ -12,6 +12,7 @@ from nod.actions import tasks
 from nod.actions.calls import recent_calls
 from nod.actions.owned import owned_task
 from nod.actions.task_board import TaskBoard, TaskLine, board, story, task_line
+from nod.actions.usage import usage_of_task
 from nod.domain.model import Agent, Run, Task
 from nod.domain.strip import outcome_words
 from nod.engine.fire import run_now
@@ -21,6 +22,7 @@ from nod.web.services import SERVICES
 from nod.web.start import said, typed
 from nod.web.task_form import LABELS, as_typed, choices_said
 from nod.web.triggers import trigger_values
+from nod.web.usage import DAYS, panel
 from nod.web.view import Viewer
 
 _HISTORY = 30
@@ -97,15 +99,23 @@ async def one(
     viewer: NamedDependency[Viewer],
     task_id: FromPath[str],
     before: FromQuery[str | None] = None,
+    use: FromQuery[str] = "",
 ) -> Response[bytes]:
-    """One task. `before` names the entry below which its history goes on."""
+    """One task. `before` names the entry below which its history goes on, `use` what the chart of
+    its use shows."""
 
     async def look(tx: Tx) -> dict[str, Any]:
         found = await story(tx, viewer.user, task_id, before, _HISTORY)
         task, agent = found.line.task, found.line.agent
         is_event = task.trigger_type == "event"
         recent = await recent_calls(tx, agent, task_id) if is_event else []
-        return {"story": found, "line": found.line, **trigger_values(viewer, task, recent)}
+        used = await usage_of_task(tx, agent, task, DAYS)
+        return {
+            "story": found,
+            "line": found.line,
+            "usage": panel(used, viewer.times, use),
+            **trigger_values(viewer, task, recent),
+        }
 
     values = await viewer.nod.store.read(look)
     task, agent, trouble = values["line"].task, values["line"].agent, values["story"].trouble
