@@ -149,7 +149,7 @@ async def test_without_a_token_nothing_is_answered(
 ) -> None:
     ids = dict.fromkeys(("agent_id", "task_id", "run_id", "delivery_id"), "x")
     ids |= dict.fromkeys(("conversation_id", "image_id", "decision_id", "target_id"), "x")
-    ids |= dict.fromkeys(("rule_id", "session_id"), "x")
+    ids |= dict.fromkeys(("rule_id", "session_id", "sender_id"), "x")
     bare = await house.without_token.request(method, path.format(**ids), content=b"{not json")
     assert bare.status_code == 401, bare.text
     assert "Authorization" in bare.json()["detail"]

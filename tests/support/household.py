@@ -17,7 +17,7 @@ from nod.actions.decisions import DecisionFields
 from nod.app import Nod
 from nod.config import load
 from nod.delivery.address_guard import AddressGuard
-from nod.domain.model import Agent, Delivery, Payload, User, new_id
+from nod.domain.model import Agent, Delivery, Payload, TrustedSender, User, new_id
 from nod.domain.task_fields import TaskFields
 from nod.engine.fire import run_now
 from nod.engine.outbox import make_event, put
@@ -130,6 +130,17 @@ async def furnish(nod: Nod, person: Person) -> dict[str, str]:
         allowed = replace(asked, kind="permission", always_allow=True)
         await rules.keep(tx, allowed, person.user.email)
         (rule,) = await rules.list_rules(tx, person.user, agent.id)
+        sender = TrustedSender(
+            new_id("tru", tx.now),
+            task.id,
+            "curl at 203.0.113.0/24",
+            '{"parts":["$: object"],"whole":true}',
+            person.user.email,
+            tx.now,
+            0,
+            None,
+        )
+        await tx.calls.trust(sender)
         signed_in = await sessions.open_session(tx, person.user, "Firefox")
         return {
             "agent_id": agent.id,
@@ -144,6 +155,7 @@ async def furnish(nod: Nod, person: Person) -> dict[str, str]:
             "target_id": target.id,
             "rule_id": rule.id,
             "session_id": signed_in.session.id,
+            "sender_id": sender.id,
         }
 
     return await nod.store.write(make)

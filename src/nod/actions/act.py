@@ -23,6 +23,7 @@ _LABELS: dict[str, tuple[tuple[Verdict, str], ...]] = {
     "approval": (("approved", "Approve"), ("rejected", "Reject")),
     "permission": (("approved", "Allow once"), ("rejected", "Deny")),
     "budget": (("approved", "Go on today"), ("rejected", "Stop for today")),
+    "quarantine": (("approved", "Run it once"), ("rejected", "Drop it")),
 }
 
 

@@ -20,7 +20,7 @@ from nod.domain.errors import Conflict, InvalidInput, NodError, NotFound
 from nod.domain.instant import SECOND
 from nod.domain.model import Agent, Decision, Task, User
 from nod.domain.task_fields import TaskFields
-from nod.engine import budgets
+from nod.engine import budgets, quarantine
 from nod.engine.batches import Item, Work
 from nod.engine.fire import run_now
 from nod.secrets import Vault
@@ -75,6 +75,8 @@ async def _checked(tx: Tx, decision: Decision, answer: Answer, by: str) -> Decis
         await tasks.check(tx, await _agent(tx, resolved), _proposed(resolved))
     elif resolved.status == "approved" and resolved.kind == "still_wanted":
         await _missed(tx, resolved)
+    elif resolved.kind == "quarantine":
+        await quarantine.check(tx, resolved)
     return resolved
 
 

@@ -18,9 +18,10 @@ from nod.domain.errors import (
 )
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Agent, RefusedCall, Task, new_id
+from nod.domain.states import ENDED
 from nod.engine.trigger import Call, accept_call
 from nod.store.store import Tx
-from nod.store.tasks import TriggerCall
+from nod.store.tasks import AcceptedCall, TriggerCall
 
 _WHY: tuple[tuple[type[NodError], str], ...] = (
     (NotAuthenticated, "wrong_signature"),
@@ -33,8 +34,8 @@ _WHY: tuple[tuple[type[NodError], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class RecentCall:
-    """A call: `outcome` is accepted, skipped or the kind of refusal, with its reason. A call that
-    repeated an earlier one is not listed again."""
+    """A call: `outcome` is accepted, held (for a look), turned_away, skipped or the kind of
+    refusal, with its reason. A call that repeated an earlier one is not listed again."""
 
     at: Instant
     outcome: str
@@ -52,9 +53,9 @@ async def recent_calls(tx: Tx, agent: Agent, task_id: str) -> list[RecentCall]:
     found = [
         _recent(
             call.created_at,
-            "skipped" if call.status == "skipped" else "accepted",
+            _outcome(call),
             call.run_id,
-            call.reason if call.status == "skipped" else None,
+            call.reason if call.status == "skipped" or call.held else None,
             call.size_bytes,
             call.inbound,
         )
@@ -65,6 +66,12 @@ async def recent_calls(tx: Tx, agent: Agent, task_id: str) -> list[RecentCall]:
         for call in await tx.tasks.refused_calls(task.id, most)
     ]
     return sorted(found, key=lambda call: call.at, reverse=True)
+
+
+def _outcome(call: AcceptedCall) -> str:
+    if call.held:
+        return "turned_away" if call.status in ENDED else "held"
+    return "skipped" if call.status == "skipped" else "accepted"
 
 
 def _recent(

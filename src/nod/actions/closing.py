@@ -7,12 +7,13 @@ from nod.domain.errors import Conflict
 from nod.domain.instant import rfc3339
 from nod.domain.model import Decision, Run
 from nod.engine.outbox import make_event, put
+from nod.engine.quarantine import carry_out
 from nod.engine.settle import answer as go_on
 from nod.store.store import Tx
 
 
 async def close(tx: Tx, decision: Decision) -> Decision:
-    """Store the answer, tell the agent, and let the run go on.
+    """Store the answer, tell the agent, and let the run go on, or the call that was held.
 
     The run's scratchpad goes with the answer, so that an agent that was woken for it knows where
     it was. Raises Conflict when the question is closed already.
@@ -24,6 +25,8 @@ async def close(tx: Tx, decision: Decision) -> Decision:
         await _tell_agent(tx, decision, run)
     if run is not None:
         await go_on(tx, run)
+    if decision.kind == "quarantine":
+        await carry_out(tx, decision)
     tx.effects.fact("decision_closed", **facts(decision))
     tx.effects.change(decision.id, decision.agent_id, decision.conversation_id)
     return decision

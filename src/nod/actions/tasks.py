@@ -75,9 +75,12 @@ async def update(
 ) -> Task:
     """Change what is given; the next fire is computed anew.
 
-    Raises as `check` does, and Forbidden for an agent that loosens a budget of a person.
+    Raises as `check` does, and Forbidden for an agent that loosens a budget of a person, or would
+    lift its task's quarantine: what a call has talked it into must not let further ones in.
     """
     task = await _up_to_date(tx, agent, task_id)
+    if by == "agent" and task.quarantine and given.quarantine is False:
+        raise Forbidden("only a person may end the quarantine of a task; ask yours to do it")
     after = _sealed(vault, edited(task, given, await zone_of(tx, agent), tx.now, tx.limits), given)
     if after.budget != task.budget:
         after = await _with_budget(tx, task, after, by)
@@ -224,6 +227,8 @@ async def why(tx: Tx, task: Task, at: Instant) -> tuple[str, Run | None]:
     entry = await tx.runs.around(task.id, minute + MINUTE - 1)
     clock = clock_words(at, task.timezone)
     if entry is not None and minute <= max(entry.missed_until or 0, entry.scheduled_for):
+        if entry.held and entry.queued:
+            return f"Its call came at {clock} and waits until somebody has looked at it.", entry
         held = await holds(tx, task, entry) if entry.queued else None
         return _what_happened(entry, clock, held), entry
     if at < task.created_at:

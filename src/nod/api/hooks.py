@@ -21,10 +21,12 @@ from nod.actions.calls import may_write_refusal, why_refused, write_refusal
 from nod.api.auth import nod_of
 from nod.app import Nod
 from nod.domain import inbound
+from nod.domain.callers import Caller, sender
 from nod.domain.errors import InvalidInput, NodError, NotFound, TooLarge, Unavailable
 from nod.domain.inbound_verify import VerifyKind, verify
 from nod.domain.limits import Limits
 from nod.domain.model import Task
+from nod.domain.payload_shape import shape_of
 from nod.engine.trigger import Call, accept_call
 from nod.store.store import Tx
 from nod.store.tasks import TriggerCall
@@ -44,11 +46,13 @@ class Accepted(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A call as it came. Header names are in lower case, values decoded as Latin-1."""
+    """A call as it came. Header names are in lower case, values decoded as Latin-1; `address` is
+    the caller's, or what a trusted proxy says it is."""
 
     headers: dict[str, str]
     query: dict[str, Any]
     body: bytes
+    address: str | None = None
 
 
 _PATH = "/api/webhooks/{trigger_id:str}"
@@ -82,7 +86,9 @@ async def call_trigger(trigger_id: FromPath[str], request: Request[Any, Any, Any
     try:
         body = await read_body(request.receive, headers, nod.limits)
         size = len(body)
-        call = Inbound(headers, _query(request.scope["query_string"], nod.limits), body)
+        query = _query(request.scope["query_string"], nod.limits)
+        address = None if request.client is None else request.client.host
+        call = Inbound(headers, query, body, address)
         answered = await take(nod, task, call)
     except NodError as error:
         await _keep_refused(nod, task, error, headers, size)
@@ -127,7 +133,8 @@ async def take(nod: Nod, task: Task, call: Inbound) -> TriggerCall | inbound.Url
     verify(kind, secret, call.headers, call.body, now, limits)
     payload = inbound.read_payload(call.body, call.headers.get("content-type", ""), limits)
     key = inbound.dedupe_key(call.headers, payload)
-    made = Call(payload.decode(), _circumstances(call), key)
+    caller = _caller(task, call, payload, limits) if task.quarantine else None
+    made = Call(payload.decode(), _circumstances(call), key, caller)
     trigger_id = task.trigger_id or ""
     return await nod.store.write(lambda tx: _accept(tx, trigger_id, made))
 
@@ -188,6 +195,15 @@ def _circumstances(call: Inbound) -> str:
         "query": call.query,
     }
     return msgspec.json.encode(shown).decode()
+
+
+def _caller(task: Task, call: Inbound, payload: bytes, limits: Limits) -> Caller:
+    """Who calls, and what the payload looks like."""
+    declared = call.headers.get("content-type", "")
+    media_type = inbound.media_type(call.body, declared, payload)
+    shape = shape_of(msgspec.json.decode(payload), call.query, media_type, limits)
+    kind = cast("VerifyKind", task.verify)
+    return Caller(sender(kind, inbound.source(call.headers), call.address), shape)
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

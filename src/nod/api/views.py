@@ -62,6 +62,7 @@ class TaskView(msgspec.Struct):
     notify: Notify
     budget: Budget | None
     budget_by: Author | None
+    quarantine: bool
 
 
 def task_view(task: Task) -> TaskView:
@@ -100,6 +101,7 @@ def task_view(task: Task) -> TaskView:
         notify=task.notify,
         budget=read_budget(task.budget),
         budget_by=task.budget_by,
+        quarantine=task.quarantine,
     )
 
 
@@ -112,7 +114,11 @@ class UsageView(msgspec.Struct):
 
 
 class RunView(msgspec.Struct):
-    """A run. `summary` is the full deliverable where the run is shown alone."""
+    """A run. `summary` is the full deliverable where the run is shown alone.
+
+    `outside`: a call from outside started it, or the run that it retries, so while it is under way
+    its agent may only propose tasks. `held`: its call waits for a person's look, or was not let in.
+    """
 
     id: str
     task_id: str
@@ -136,6 +142,8 @@ class RunView(msgspec.Struct):
     deadline_at: str | None
     timeout_s: int
     usage: UsageView
+    outside: bool
+    held: bool
 
 
 def run_view(run: Run, summary: str | None) -> RunView:
@@ -163,6 +171,8 @@ def run_view(run: Run, summary: str | None) -> RunView:
         deadline_at=at(run.deadline_at),
         timeout_s=run.timeout_s,
         usage=UsageView(run.input_tokens, run.output_tokens, run.cost_usd),
+        outside=run.outside,
+        held=run.held,
     )
 
 

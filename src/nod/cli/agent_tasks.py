@@ -78,6 +78,12 @@ def _budget(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> An
     help="What a day may use up: runs, tokens, cost_usd or minutes. More than once: each of them.",
 )
 @click.option("--idempotent", is_flag=True, default=None, help="Running it twice does no harm.")
+@click.option(
+    "--quarantine",
+    is_flag=True,
+    default=None,
+    help="Calls of an event task that are new wait until the person has looked at them.",
+)
 @click.option("--disabled", "enabled", flag_value=False, default=None, help="Add it paused.")
 @_fields
 @as_json

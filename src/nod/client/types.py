@@ -56,6 +56,7 @@ class TaskFields(TypedDict, total=False):
     verify_secret: str
     notify: Literal["always", "failures", "changes", "silent"]
     budget: Budget | None
+    quarantine: bool
 
 
 class TaskChanges(TaskFields, total=False):

@@ -27,10 +27,11 @@ _ANSWERS: dict[DecisionKind, tuple[Verdict, ...]] = {
     "proposal": _YES_OR_NO,
     "still_wanted": _YES_OR_NO,
     "budget": _YES_OR_NO,
+    "quarantine": _YES_OR_NO,
     "choice": _WORDS,
     "question": _WORDS,
 }
-OF_NOD: tuple[DecisionKind, ...] = ("still_wanted", "budget")
+OF_NOD: tuple[DecisionKind, ...] = ("still_wanted", "budget", "quarantine")
 """What Nod itself asks. The agent neither sees it nor hears of the answer."""
 
 # The person is warned when so much of the time is over.

@@ -118,6 +118,13 @@ def read_payload(body: bytes, content_type: str, limits: Limits) -> bytes:
     return _text(body)
 
 
+def media_type(body: bytes, content_type: str, payload: bytes) -> str:
+    """What a body that was read as `payload` is declared as; empty for JSON, and for no body."""
+    if not body.strip() or payload == body.removeprefix(_BOM):
+        return ""
+    return multipart.parse_options_header(content_type)[0].lower() or "undeclared"
+
+
 def dedupe_key(headers: Mapping[str, str], payload: bytes) -> str | None:
     """What two calls have in common if they are one event sent twice; None if nothing tells.
 

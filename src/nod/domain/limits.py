@@ -32,6 +32,8 @@ class Limits:
     message_pictures: int = _limit(6, "pictures of one message of a person")
     json_depth: int = _limit(64, "levels of nesting in JSON that Nod reads")
     form_fields: int = _limit(1_000, "fields of a form post to a trigger")
+    shape_places: int = _limit(1_000, "fields of a call that quarantine compares with earlier ones")
+    shape_depth: int = _limit(16, "levels of a call that quarantine compares with earlier ones")
 
     # texts
     name_chars: int = _limit(200, "name of an agent, a task or a person")
@@ -52,6 +54,9 @@ class Limits:
     tasks_per_agent: int = _limit(1_000, "tasks an agent may create; people are not limited")
     tasks_per_agent_hour: int = _limit(60, "tasks an agent may create in an hour")
     triggers_per_minute: int = _limit(30, "calls of one trigger URL in a minute")
+    held_calls: int = _limit(20, "calls of one trigger that wait for a look at the same time")
+    trusted_senders: int = _limit(100, "senders that one trigger trusts")
+    call_shown_chars: int = _limit(2_000, "part of a held call that its request shows")
     queue_scheduled: int = _limit(1, "runs waiting behind a running one, scheduled task")
     queue_event: int = _limit(100, "runs waiting behind a running one, event task")
     catch_up_runs: int = _limit(100, "runs made at once by catch_up = all")

@@ -19,7 +19,14 @@ RunDelivery = Literal["pending", "delivered", "polled", "failed"]
 EventType = Literal["task_due", "task_trigger", "user_message", "decision_resolved"]
 Channel = Literal["websocket", "webhook", "poll"]
 DecisionKind = Literal[
-    "approval", "choice", "question", "permission", "proposal", "still_wanted", "budget"
+    "approval",
+    "choice",
+    "question",
+    "permission",
+    "proposal",
+    "still_wanted",
+    "budget",
+    "quarantine",
 ]
 Author = Literal["agent", "user", "nod"]
 MessageKind = Literal["text", "report", "task", "decision", "notice"]
@@ -125,6 +132,7 @@ class Task:
     budget: str | None = None  # JSON (domain/budget.py): what a day may use up
     budget_by: Author | None = None  # who set it
     budgeted: bool = False  # it, or its agent, has a budget
+    quarantine: bool = False  # calls of a new sender, or that bring something new, wait for a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ class Run:
     agent_id: str
     status: RunStatus
     trigger: RunTrigger
-    queued: bool  # pending, and waiting for its turn: an earlier run, or the end of a pause
+    queued: bool  # pending, and waiting for its turn: an earlier run, a look, the end of a pause
     attempt: int
     retry_of: str | None
     scheduled_for: Instant
@@ -159,6 +167,8 @@ class Run:
     output_tokens: int | None
     cost_usd: float | None
     waited_ms: int = 0  # for a person, without the wait that is under way
+    outside: bool = False  # a call from outside started it, or the run that it retries
+    held: bool = False  # its call waits for a person's look, or was not let in
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +200,30 @@ class Payload:
     run_id: str
     payload: str  # JSON, as it came
     inbound: str  # JSON: source, headers (a safe set), query
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCall:
+    """Why a call was held for a look: who sent it, and the shape of what it brought."""
+
+    run_id: str
+    task_id: str
+    sender: str
+    shape: str  # JSON of a Shape
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedSender:
+    """Whose calls a task lets in, as long as they bring nothing but what is in `shape`."""
+
+    id: str
+    task_id: str
+    sender: str
+    shape: str  # JSON of a Shape
+    trusted_by: str  # a person's e-mail
+    created_at: Instant
+    uses: int
+    used_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +345,7 @@ class Decision:
     held_by: str | None = None
     held_until: Instant | None = None  # when it is carried out and the agent hears of it
     outside: bool = False  # asked while a run was under way that a call from outside started
+    call: str | None = None  # JSON: the call that waits for a look, as its request shows it
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,11 @@ def make_run(
     trigger: RunTrigger,
     *,
     queued: bool = False,
+    held: bool = False,
     retry_of: Run | None = None,
 ) -> Run:
-    """A run that waits to be delivered. `queued`: it waits for an earlier run to end first."""
+    """A run that waits to be delivered. `queued`: it waits for an earlier run to end first;
+    `held`: for a person who looks at its call, and then for its turn."""
     useful = None
     if retry_of is not None:
         useful = retry_of.useful_until
@@ -29,7 +31,7 @@ def make_run(
         agent_id=task.agent_id,
         status="pending",
         trigger=trigger,
-        queued=queued,
+        queued=queued or held,
         attempt=1 if retry_of is None else retry_of.attempt + 1,
         retry_of=None if retry_of is None else retry_of.id,
         scheduled_for=scheduled_for,
@@ -51,6 +53,8 @@ def make_run(
         input_tokens=None,
         output_tokens=None,
         cost_usd=None,
+        outside=trigger == "event" or (retry_of is not None and retry_of.outside),
+        held=held,
     )
 
 
@@ -75,8 +79,9 @@ def underway(runs: Sequence[Run], now: Instant) -> list[Run]:
 
 
 def in_queue(runs: Sequence[Run], now: Instant) -> list[Run]:
-    """Of a task's active runs those that a new run would have to queue behind: no retries."""
-    return [run for run in runs if run.queued and not waits_as_retry(run, now)]
+    """Of a task's active runs those that a new run would have to queue behind: no retries, and
+    none that waits for a look."""
+    return [run for run in runs if run.queued and not run.held and not waits_as_retry(run, now)]
 
 
 def skipped_run(

@@ -55,6 +55,7 @@ RUN_TRANSITIONS: tuple[Transition, ...] = (
     Transition("undeliverable", "pending", "failed", "no channel reached the agent"),
     Transition("outlive", "pending", "skipped", "useful_until has passed"),
     Transition("go_over", "pending", "skipped", "a budget is used up when its turn comes"),
+    Transition("turn_away", "pending", "skipped", "its call was held, and nobody let it in"),
     Transition("cancel", "pending", "cancelled", "by the person, the task's policy or its end"),
     Transition("cancel", "running", "cancelled", "by the person, the task's policy or its end"),
     Transition("cancel", "waiting", "cancelled", "by the person, the task's policy or its end"),

@@ -55,6 +55,7 @@ class TaskFields(msgspec.Struct, forbid_unknown_fields=False):
     notify: Notify | UnsetType = UNSET
     when: Text = UNSET
     budget: Budget | UnsetType | None = UNSET
+    quarantine: bool | UnsetType = UNSET
 
 
 def new_task(
@@ -151,7 +152,7 @@ def edited(
     zone = default_timezone if given.timezone is None else task.timezone
     given = in_words(given, zone, now)
     changes: dict[str, Any] = {**_texts(given, limits), **_numbers(given, limits)}
-    for name in ("overlap", "catch_up", "idempotent", "enabled", "notify"):
+    for name in ("overlap", "catch_up", "idempotent", "enabled", "notify", "quarantine"):
         value = getattr(given, name)
         if value is not UNSET:
             changes[name] = value

@@ -99,6 +99,8 @@ def _arrival(
 
 
 def _unsent(run: Run) -> str:
+    if run.held:
+        return "waiting for a look at its call"
     return "waiting for its turn" if run.queued else "waiting to be sent"
 
 

@@ -284,6 +284,9 @@ async def acknowledge(tx: Tx, agent: Agent, event_id: str, via: Channel = "poll"
 async def replay(tx: Tx, event: Event) -> Event:
     """Send an event again, with the same id. Raises Conflict while it is still on its way."""
     state = next_event_state("replay", event.state)
+    run = None if event.run_id is None else await tx.runs.get(event.run_id)
+    if run is not None and run.held:
+        raise Conflict("its call was not let in, so it is not sent; let the caller send it again")
     expires_at = None
     if event.expires_at is not None:
         expires_at = tx.now + tx.limits.delivery_window_s * SECOND

@@ -11,6 +11,7 @@ from nod.domain.runs import at_end, make_run, underway
 from nod.domain.states import RunStatus, next_run_status
 from nod.domain.task_fields import is_paused
 from nod.engine import budgets, notify
+from nod.engine.looks import look_over
 from nod.engine.outbox import announce, expiry, make_run_event, put
 from nod.store.store import Tx
 
@@ -90,14 +91,17 @@ async def finish(
 
 async def cancel(tx: Tx, run: Run, reason: str) -> Run:
     """End a run that nobody wants any more. Raises Conflict when it has ended already."""
-    return await end(tx, run, "cancel", reason=reason)
+    ended = await end(tx, run, "cancel", reason=reason)
+    await look_over(tx, [ended])
+    return ended
 
 
 async def cancel_all(tx: Tx, runs: Sequence[Run], reason: str) -> None:
     """End all active runs of a task, or some. Raises Conflict when one has ended already."""
     # Those in the queue first: none may get its turn while the others are cancelled.
     for run in sorted(runs, key=lambda each: not each.queued):
-        await cancel(tx, run, reason)
+        await end(tx, run, "cancel", reason=reason)
+    await look_over(tx, runs)
 
 
 async def go_over(tx: Tx, run: Run, reason: str, *, frees: bool = True) -> None:

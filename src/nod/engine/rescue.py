@@ -7,6 +7,7 @@ from nod.domain.words import clock_words, duration_words
 from nod.engine import notify
 from nod.engine.batches import Item, Work
 from nod.engine.ending import end
+from nod.engine.looks import look_over
 from nod.store.events import Settled
 from nod.store.store import Tx
 
@@ -72,10 +73,11 @@ async def _outlive(tx: Tx, run: Run) -> None:
     task = await tx.tasks.get(run.task_id)
     zone = "UTC" if task is None else task.timezone
     until = clock_words(run.useful_until or tx.now, zone)
-    ended = await end(
-        tx, run, "outlive", reason=f"useful until {until}; the agent was not reached by then"
-    )
-    if task is not None and task.deleted_at is None:
+    missed = "nobody had looked at its call" if run.held else "the agent was not reached"
+    ended = await end(tx, run, "outlive", reason=f"useful until {until}; {missed} by then")
+    if run.held:
+        await look_over(tx, [ended])
+    elif task is not None and task.deleted_at is None:
         asked = await tx.chat.ask_still_wanted(task, ended, tx.now, tx.limits.decision_expires_s)
         await notify.request_opened(tx, asked)
 

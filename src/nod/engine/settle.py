@@ -86,7 +86,9 @@ async def take_up(tx: Tx, run: Run, via: Channel = "poll") -> Run:
 
 
 def _taken_up(tx: Tx, run: Run, via: Channel) -> Run:
-    """The pending run as it goes on, not stored yet."""
+    """The pending run as it goes on, not stored yet. Raises Conflict for one that is held."""
+    if run.held:
+        raise Conflict(f"run {run.id} waits until a person has looked at its call")
     how: RunDelivery = "polled" if via == "poll" else "delivered"
     ready = run
     if run.delivered_at is None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nod.domain.callers import Caller
 from nod.domain.errors import Conflict, TooMany
 from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.model import Payload, Task
@@ -11,17 +12,22 @@ from nod.engine.budgets import Ledger
 from nod.engine.ending import cancel_all
 from nod.engine.fire import overlap_reason
 from nod.engine.outbox import make_run_event, put
+from nod.engine.quarantine import hold, must_wait
 from nod.store.store import Tx
 from nod.store.tasks import TriggerCall
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that has been verified: its payload and its circumstances as JSON, and its key."""
+    """A call that has been verified: its payload and its circumstances as JSON, and its key.
+
+    `caller` is who made it, for a task with quarantine; None: a person of Nod.
+    """
 
     payload: str
     inbound: str
     dedupe_key: str | None
+    caller: Caller | None = None
 
 
 async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
@@ -29,7 +35,8 @@ async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
 
     1. A call seen before answers with its first run.
     2. A paused task refuses (Conflict), and so does the rate limit (TooMany).
-    3. The overlap policy and budgets say whether the run goes at once, waits, or is skipped.
+    3. Where the task has quarantine, a call that brings something new waits for a look.
+    4. The overlap policy and budgets say whether the run goes at once, waits, or is skipped.
     """
     past = await tx.tasks.past_calls(
         task.id,
@@ -42,7 +49,10 @@ async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
     if past.same is not None:
         return past.same
     _check_open(tx, task, past.calls)
-    made = await _make(tx, task, call)
+    if call.caller is not None and await must_wait(tx, task, call.caller):
+        made = await hold(tx, task, call.payload, call.inbound, call.caller)
+    else:
+        made = await _make(tx, task, call)
     if call.dedupe_key is not None:
         await tx.tasks.remember_call(task.id, call.dedupe_key, made, tx.now)
     return made

@@ -13,6 +13,8 @@ _TABLES: Mapping[str, type[Any]] = {
     "tasks": model.Task,
     "runs": model.Run,
     "events": model.Event,
+    "held_calls": model.HeldCall,
+    "trusted_senders": model.TrustedSender,
     "refused_calls": model.RefusedCall,
     "deliveries": model.Delivery,
     "conversations": model.Conversation,

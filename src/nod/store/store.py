@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from nod.clock import Clock
 from nod.domain.instant import Instant
 from nod.domain.limits import Limits
+from nod.store.calls import Calls
 from nod.store.chat import Chat
 from nod.store.effects import Effects
 from nod.store.events import Events
@@ -32,6 +33,7 @@ class Tx:
     """One transaction: its time, the repositories, and the effects it will have."""
 
     __slots__ = (
+        "calls",
         "chat",
         "effects",
         "events",
@@ -56,6 +58,7 @@ class Tx:
         self.tasks = Tasks(connection)
         self.runs = Runs(connection)
         self.events = Events(connection)
+        self.calls = Calls(connection)
         self.chat = Chat(connection)
         self.nodes = Nodes(connection)
         self.notify = Notify(connection)

@@ -94,6 +94,7 @@ class AcceptedCall(NamedTuple):
     reason: str | None
     size_bytes: int
     inbound: str
+    held: bool  # it waits for a look, or was not let in
 
 
 class Tasks:

@@ -8,6 +8,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from nod.actions.rules import AlwaysOption, offered
+from nod.domain.callers import ShownCall
 from nod.domain.decisions import Answer
 from nod.domain.instant import DAY, Instant, parse_rfc3339, rfc3339
 from nod.domain.model import Agent, Decision
@@ -15,6 +16,7 @@ from nod.domain.schedule import fires, trigger_type
 from nod.domain.schedule_preview import zone_words
 from nod.domain.task_fields import TaskFields
 from nod.domain.words import describe
+from nod.engine.looks import call_of
 from nod.web.times import Times
 
 _FIRES = 3
@@ -37,6 +39,8 @@ _OWN_WORDS = {
     ("still_wanted", "rejected"): "Let go",
     ("budget", "approved"): "Goes on today",
     ("budget", "rejected"): "Stopped for today",
+    ("quarantine", "approved"): "Run once",
+    ("quarantine", "rejected"): "Dropped",
 }
 
 
@@ -71,6 +75,7 @@ class Card:
     always: tuple[AlwaysOption, ...]  # an empty pattern stands for the very same request
     proposal: Proposal | None
     outcome: Outcome | None
+    call: ShownCall | None = None  # that waits for a look
 
     @property
     def is_held(self) -> bool:
@@ -103,6 +108,7 @@ def make_card(decision: Decision, agent: Agent, times: Times, email: str) -> Car
         _always(decision),
         _proposal(decision, agent.timezone or times.zone, times),
         outcome(decision, email),
+        None if decision.call is None else call_of(decision),
     )
 
 
@@ -152,6 +158,8 @@ def _words(
 ) -> Outcome:
     look, sign, word = _VERDICTS[status]
     word = _OWN_WORDS.get((decision.kind, status), word)
+    if decision.kind == "quarantine" and always.always_allow:
+        word = "Run, and trusted"
     if decision.kind == "permission" and always.always_allow:
         word = "Always allowed"
         labels = {each.pattern: each.label or each.pattern for each in offered(decision)}

@@ -19,6 +19,7 @@ from nod.domain.model import (
     Agent,
     ContextBlock,
     Conversation,
+    Decision,
     Delivery,
     Payload,
     Run,
@@ -71,6 +72,7 @@ class Result:
     payload: Payload | None
     blocks: list[ContextBlock]
     attempts: list[Delivery]
+    look: Decision | None = None  # the request for its call, while that waits
 
     @property
     def drawn_changes(self) -> list[Change]:
@@ -157,6 +159,7 @@ async def _load(viewer: Viewer, run_id: str) -> Result:
             await tx.runs.payload(run_id),
             await tx.runs.context_blocks(run_id),
             await attempts_of_run(tx, viewer.user, run_id),
+            await tx.calls.open_look(task.id) if sheet.run.held else None,
         )
 
     found = await viewer.nod.store.read(look)

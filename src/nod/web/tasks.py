@@ -9,7 +9,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from nod.actions import tasks
-from nod.actions.calls import recent_calls
 from nod.actions.owned import owned_task
 from nod.actions.task_board import TaskBoard, TaskLine, board, story, task_line
 from nod.actions.usage import usage_of_task
@@ -21,7 +20,7 @@ from nod.web.markdown import headline
 from nod.web.services import SERVICES
 from nod.web.start import said, typed
 from nod.web.task_form import LABELS, as_typed, choices_said
-from nod.web.triggers import trigger_values
+from nod.web.triggers import Trust, trigger_values, trust_of
 from nod.web.usage import DAYS, panel
 from nod.web.view import Viewer
 
@@ -108,13 +107,13 @@ async def one(
         found = await story(tx, viewer.user, task_id, before, _HISTORY)
         task, agent = found.line.task, found.line.agent
         is_event = task.trigger_type == "event"
-        recent = await recent_calls(tx, agent, task_id) if is_event else []
+        trust = await trust_of(tx, agent, task) if is_event else Trust()
         used = await usage_of_task(tx, agent, task, DAYS)
         return {
             "story": found,
             "line": found.line,
             "usage": panel(used, viewer.times, use),
-            **trigger_values(viewer, task, recent),
+            **trigger_values(viewer, task, trust),
         }
 
     values = await viewer.nod.store.read(look)

@@ -9,10 +9,11 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from nod.actions import calls, tasks
+from nod.actions import calls, senders, tasks
 from nod.actions.owned import owned_task
+from nod.actions.senders import Trusted
 from nod.domain.errors import Conflict, InvalidInput, NodError
-from nod.domain.model import Agent, Task
+from nod.domain.model import Agent, Decision, Task
 from nod.domain.task_fields import TaskFields
 from nod.store.store import Tx
 from nod.web.services import SERVICES
@@ -24,6 +25,7 @@ _LABELS = {
     "verify": "Calls come from",
     "verify_secret": "Secret",
     "payload": "Test event (JSON)",
+    "quarantine": "Hold what is new",
 }
 
 
@@ -39,17 +41,37 @@ class Said:
     run_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Who has called, whom the task trusts, and the request for the calls that wait for a look."""
+
+    recent: Sequence[calls.RecentCall] = ()
+    senders: Sequence[Trusted] = ()
+    look: Decision | None = None
+
+
+async def trust_of(tx: Tx, agent: Agent, task: Task) -> Trust:
+    """All that the page says of an event task's callers."""
+    return Trust(
+        await calls.recent_calls(tx, agent, task.id),
+        await senders.list_senders(tx, agent, task.id),
+        await tx.calls.open_look(task.id),
+    )
+
+
 _NOTHING = Said()
 _Step = Callable[[Tx, Agent], Awaitable[Said]]
 
 
 def trigger_values(
-    viewer: Viewer, task: Task, recent: Sequence[calls.RecentCall], told: Said = _NOTHING
+    viewer: Viewer, task: Task, trust: Trust, told: Said = _NOTHING
 ) -> dict[str, Any]:
     """What the part of the page about the trigger shows."""
     return {
         "task": task,
-        "recent": recent,
+        "recent": trust.recent,
+        "trusted": trust.senders,
+        "look": trust.look,
         "said": told,
         "example": _EXAMPLE,
         "services": SERVICES,
@@ -66,8 +88,9 @@ async def trigger(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Re
 @post("/tasks/{task_id:str}/trigger/verify", status_code=200)
 async def verify(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
     """Say how callers prove themselves. Without a secret the same way keeps the one it has."""
-    given = await typed(viewer.request, "verify", "verify_secret")
-    wanted = {name: value for name, value in given.items() if value}
+    given = await typed(viewer.request, "verify", "verify_secret", "quarantine")
+    wanted: dict[str, Any] = {name: value for name, value in given.items() if value}
+    wanted["quarantine"] = given["quarantine"] == "yes"
 
     async def change(tx: Tx, agent: Agent) -> Said:
         try:
@@ -110,6 +133,18 @@ async def test(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Respo
     return await _done(viewer, task_id, call, Said("test", shown))
 
 
+@post("/tasks/{task_id:str}/trigger/distrust", status_code=200)
+async def distrust(viewer: NamedDependency[Viewer], task_id: FromPath[str]) -> Response[bytes]:
+    """Trust a sender no more."""
+    sender_id = (await typed(viewer.request, "sender"))["sender"]
+
+    async def remove(tx: Tx, agent: Agent) -> Said:
+        await senders.remove_sender(tx, agent, task_id, sender_id)
+        return Said(done="It is not trusted any more. Its next call waits for you to look at it.")
+
+    return await _done(viewer, task_id, remove, Said("distrust"))
+
+
 async def _done(viewer: Viewer, task_id: str, step: _Step, given: Said) -> Response[bytes]:
     async def take(tx: Tx) -> Said:
         _, agent = await owned_task(tx, viewer.user, task_id)
@@ -127,7 +162,7 @@ async def _answer(viewer: Viewer, task_id: str, told: Said) -> Response[bytes]:
         task, agent = await owned_task(tx, viewer.user, task_id)
         if task.trigger_type != "event":
             raise Conflict("this task runs at its time; only one that waits for calls has these")
-        return trigger_values(viewer, task, await calls.recent_calls(tx, agent, task_id), told)
+        return trigger_values(viewer, task, await trust_of(tx, agent, task), told)
 
     values = await viewer.nod.store.read(look)
     if viewer.part is not None:
@@ -137,4 +172,4 @@ async def _answer(viewer: Viewer, task_id: str, told: Said) -> Response[bytes]:
     return made
 
 
-routes = [trigger, verify, rotate, test]
+routes = [trigger, verify, rotate, test, distrust]

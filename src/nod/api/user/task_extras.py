@@ -3,14 +3,15 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, get, post
+from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
-from nod.actions import calls, tasks
+from nod.actions import calls, senders, tasks
 from nod.api.auth import require_user
 from nod.api.hooks import Accepted
 from nod.api.user.tasks import owned_agent
+from nod.api.user.views import SenderView, sender_view
 from nod.api.views import TaskView, task_view
 from nod.app import Nod
 from nod.domain.instant import rfc3339
@@ -26,8 +27,8 @@ class TestEventFields(msgspec.Struct):
 
 
 class CallView(msgspec.Struct):
-    """A call of a trigger. `outcome`: accepted, skipped, or for a refused call wrong_signature,
-    paused, rate_limited, too_large or malformed."""
+    """A call of a trigger. `outcome`: accepted, held (it waits for a look), turned_away, skipped,
+    or for a refused call wrong_signature, paused, rate_limited, too_large or malformed."""
 
     at: str
     outcome: str
@@ -86,3 +87,22 @@ class TaskExtras(Controller):
             )
             for each in found
         ]
+
+    @get("/senders")
+    async def list_senders(
+        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
+    ) -> list[SenderView]:
+        """Whom a task with quarantine trusts, the oldest first."""
+        found = await nod.store.read(lambda tx: senders.list_senders(tx, agent, task_id))
+        return [sender_view(each) for each in found]
+
+    @delete("/senders/{sender_id:str}", status_code=204)
+    async def remove_sender(
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        task_id: FromPath[str],
+        sender_id: FromPath[str],
+    ) -> None:
+        """Trust the sender no more: its next call waits for a look."""
+        await nod.store.write(lambda tx: senders.remove_sender(tx, agent, task_id, sender_id))

@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 
+from nod.actions.senders import Trusted
 from nod.api.views import at
 from nod.domain.activity import Happened
 from nod.domain.budget import Budget, read_budget
+from nod.domain.callers import ShownCall
 from nod.domain.decisions import Answer
 from nod.domain.instant import Instant, rfc3339
 from nod.domain.model import (
@@ -180,7 +182,8 @@ class DecisionView(msgspec.Struct, kw_only=True):
     """A question to the person, and its answer. `held`: the answer, while it can be undone.
 
     `outside`: it was asked while the agent worked on a call from outside, so it can be allowed
-    once and not always.
+    once and not always. `call`: what a request of the kind quarantine is about. To approve it runs
+    the call once; with `always_allow`, its sender is trusted from then on.
     """
 
     id: str
@@ -206,6 +209,7 @@ class DecisionView(msgspec.Struct, kw_only=True):
     expires_at: str
     held: HeldView | None
     outside: bool
+    call: ShownCall | None
 
 
 def decision_view(each: Decision) -> DecisionView:
@@ -234,6 +238,7 @@ def decision_view(each: Decision) -> DecisionView:
         expires_at=rfc3339(each.expires_at),
         held=_held_view(each),
         outside=each.outside,
+        call=None if each.call is None else decode(each.call, type=ShownCall),
     )
 
 
@@ -325,6 +330,33 @@ class OutputView(msgspec.Struct):
 
     run_id: str
     text: str | None
+
+
+class SenderView(msgspec.Struct):
+    """A sender whose calls a task lets in as long as they bring nothing but what is in `known`."""
+
+    id: str
+    task_id: str
+    sender: str
+    known: list[str]
+    trusted_by: str
+    created_at: str
+    uses: int
+    used_at: str | None
+
+
+def sender_view(each: Trusted) -> SenderView:
+    row = each.row
+    return SenderView(
+        row.id,
+        row.task_id,
+        row.sender,
+        list(each.known),
+        row.trusted_by,
+        rfc3339(row.created_at),
+        row.uses,
+        at(row.used_at),
+    )
 
 
 class PayloadView(msgspec.Struct):

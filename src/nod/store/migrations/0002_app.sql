@@ -238,3 +238,28 @@ CREATE TABLE budget_days (
   PRIMARY KEY (subject, day)
 );
 CREATE INDEX budget_days_by_day ON budget_days (day);
+-- Calls of a new sender, or that bring something new, are held until a person has looked at them.
+ALTER TABLE tasks ADD COLUMN quarantine BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE runs ADD COLUMN outside BOOLEAN NOT NULL DEFAULT FALSE;
+UPDATE runs SET outside = TRUE WHERE id IN (SELECT run_id FROM run_payloads);
+ALTER TABLE runs ADD COLUMN held BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE decisions ADD COLUMN call TEXT;
+CREATE INDEX decisions_looks ON decisions (task_id)
+  WHERE status = 'pending' AND kind = 'quarantine';
+CREATE TABLE held_calls (
+  run_id TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+  task_id TEXT NOT NULL REFERENCES tasks (id),
+  sender TEXT NOT NULL,
+  shape TEXT NOT NULL
+);
+CREATE TABLE trusted_senders (
+  id TEXT PRIMARY KEY,
+  task_id TEXT NOT NULL REFERENCES tasks (id),
+  sender TEXT NOT NULL,
+  shape TEXT NOT NULL,
+  trusted_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  uses INTEGER NOT NULL,
+  used_at INTEGER
+);
+CREATE UNIQUE INDEX trusted_senders_one ON trusted_senders (task_id, sender);

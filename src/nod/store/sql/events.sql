@@ -181,10 +181,11 @@ ORDER BY e.seq
 LIMIT :limit
 
 -- name: feed
--- All events of an agent after one it knows.
+-- All events of an agent after one it knows, but none of a call that was not let in.
 SELECT {e.events}, p.run_id, p.payload, p.inbound
 FROM events e LEFT JOIN run_payloads p ON p.run_id = e.run_id AND e.type = 'task_trigger'
 WHERE e.agent_id = :agent_id AND e.seq > :after AND e.state <> 'held'
+  AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = e.run_id AND r.held)
 ORDER BY e.seq
 LIMIT :limit
 

@@ -258,7 +258,7 @@ SELECT coalesce(max(id), 0), coalesce(sum(octet_length(text)), 0)
 FROM context_blocks WHERE run_id = :run_id
 
 -- name: accepted_calls
-SELECT r.id, r.created_at, r.status, r.reason, octet_length(p.payload), p.inbound
+SELECT r.id, r.created_at, r.status, r.reason, octet_length(p.payload), p.inbound, r.held
 FROM runs r JOIN run_payloads p ON p.run_id = r.id
 WHERE r.task_id = :task_id AND r.trigger = 'event'
 ORDER BY r.scheduled_for DESC, r.id DESC

@@ -40,10 +40,11 @@ WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting')
 ORDER BY scheduled_for, created_at, id
 
 -- name: oldest_waiting_run
--- What `run/start` takes up: the oldest run of the task, but no retry whose time has not come.
+-- What `run/start` takes up: the oldest run of the task, but no retry whose time has not come, and
+-- none that waits for a look.
 SELECT {runs} FROM runs
 WHERE task_id = :task_id AND status IN ('pending', 'running', 'waiting') AND status = 'pending'
-  AND (trigger <> 'retry' OR scheduled_for <= :now)
+  AND (trigger <> 'retry' OR scheduled_for <= :now) AND NOT held
 ORDER BY scheduled_for, (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
 
@@ -51,7 +52,7 @@ LIMIT 1
 -- First in, first out: the outbox counts, where several calls came within one millisecond. While
 -- their task is paused, what somebody wants by hand goes before the others.
 SELECT {runs} FROM runs
-WHERE task_id = :task_id AND queued
+WHERE task_id = :task_id AND queued AND NOT held
 ORDER BY :by_hand_first AND trigger <> 'manual', (SELECT min(e.seq) FROM events e WHERE e.run_id = runs.id)
 LIMIT 1
 
@@ -84,7 +85,7 @@ UPDATE runs SET
   started_at = :started_at, finished_at = :finished_at, deadline_at = :deadline_at,
   last_deadline_at = :last_deadline_at, waiting_since = :waiting_since, summary = :summary,
   error = :error, reason = :reason, late = :late, input_tokens = :input_tokens,
-  output_tokens = :output_tokens, cost_usd = :cost_usd, waited_ms = :waited_ms
+  output_tokens = :output_tokens, cost_usd = :cost_usd, waited_ms = :waited_ms, held = :held
 WHERE id = :id AND status = :expected
 
 -- name: run_end
@@ -98,7 +99,7 @@ SELECT {t.tasks},
   (SELECT u.timezone FROM agents a JOIN users u ON u.id = a.owner_id WHERE a.id = t.agent_id),
   EXISTS (SELECT 1 FROM context_blocks WHERE run_id = :run_id),
   EXISTS (SELECT 1 FROM decisions WHERE run_id = :run_id AND status = 'pending'),
-  EXISTS (SELECT 1 FROM runs q WHERE q.task_id = t.id AND q.queued),
+  EXISTS (SELECT 1 FROM runs q WHERE q.task_id = t.id AND q.queued AND NOT q.held),
   EXISTS (SELECT 1 FROM agents a JOIN notify_targets n ON n.user_id = a.owner_id
     WHERE a.id = t.agent_id AND n.enabled),
   EXISTS (SELECT 1 FROM agents a WHERE a.id = t.agent_id AND a.thinking_until IS NOT NULL)
@@ -311,12 +312,10 @@ DELETE FROM context_blocks WHERE run_id = :run_id
 
 -- name: count_triggered
 -- The runs of an agent that a call from outside started and that are under way: from their
--- delivery on, for the agent may act on what the call brought before it names the run. A retry
--- has the payload of the first run.
+-- delivery on, for the agent may act on what the call brought before it names the run.
 SELECT count(*) FROM tasks t
 JOIN runs r ON r.task_id = t.id AND r.status IN ('pending', 'running', 'waiting')
-JOIN run_payloads p ON p.run_id = r.id
-WHERE t.agent_id = :agent_id AND (r.status <> 'pending' OR r.delivered_at IS NOT NULL)
+WHERE t.agent_id = :agent_id AND r.outside AND (r.status <> 'pending' OR r.delivered_at IS NOT NULL)
 
 -- name: sweep_runs
 -- Ended runs past retention, but never the newest of a task.

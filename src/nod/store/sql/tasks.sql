@@ -68,7 +68,7 @@ UPDATE tasks SET
   trigger_id = :trigger_id, verify = :verify, verify_secret = :verify_secret,
   next_fire_at = :next_fire_at, fired_until = :fired_until, failures = :failures,
   updated_at = :updated_at, deleted_at = :deleted_at, notify = :notify,
-  budget = :budget, budget_by = :budget_by, budgeted = :budgeted
+  budget = :budget, budget_by = :budget_by, budgeted = :budgeted, quarantine = :quarantine
 WHERE id = :id
 
 -- name: mark_budgeted
@@ -161,7 +161,7 @@ DELETE FROM refused_calls WHERE id IN (
 
 -- name: accepted_calls
 -- What the newest calls made, with the size of what they brought.
-SELECT r.id, r.created_at, r.status, r.reason, length(CAST(p.payload AS BLOB)), p.inbound
+SELECT r.id, r.created_at, r.status, r.reason, length(CAST(p.payload AS BLOB)), p.inbound, r.held
 FROM runs r JOIN run_payloads p ON p.run_id = r.id
 WHERE r.task_id = :task_id AND r.trigger = 'event'
 ORDER BY r.scheduled_for DESC, r.id DESC
