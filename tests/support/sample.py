@@ -23,6 +23,7 @@ from nod.store.people import Seen
 from nod.store.store import Tx
 from support.inprocess import InProcess
 from support.sample_agenda import fill_agenda
+from support.sample_calls import call_in_quarantine
 from support.sample_life import lived
 from support.sample_places import furnish_places
 from support.sample_sent import sent_by_webhook
@@ -82,6 +83,7 @@ async def furnish(nod: InProcess) -> dict[str, str]:
     briefing = await nod.add_task(ada, "0 7 * * 1-5", name="Morning briefing")
     backup = await nod.add_task(ada, "30 2 * * *", name="Check the backups")
     push = await nod.add_task(ada, "event", name="Review a push")
+    deploys = await nod.add_task(ada, "event", name="Look at a deploy", quarantine=True)
     await nod.add_task(ada, "0 9 1 * *", name="Invoices of the month")
 
     async def fill(tx: Tx) -> dict[str, str]:
@@ -103,6 +105,8 @@ async def furnish(nod: InProcess) -> dict[str, str]:
             "task_id": briefing.id,
             "event_task_id": push.id,
             "run_id": run.id,
+            "look_id": await call_in_quarantine(tx, deploys),
+            "guarded_task_id": deploys.id,
             "earlier_run_id": mornings[-1].id,
             "conversation_id": where,
             "decision_id": asked,

@@ -26,6 +26,8 @@ PICTURES = "unit/test_pictures.py"
 IN_CHAT = "web/test_pictures_in_chat.py"
 AGENDA = "api/test_agenda_api.py"
 NOTIFIER = "engine/test_notifier.py"
+QUARANTINE = "engine/test_quarantine.py"
+SHAPE = "unit/domain/test_payload_shape.py"
 
 # The limit, the file, and what in the file is about it: the limit's own name, or a test's.
 TESTED: dict[str, tuple[str, str]] = {
@@ -62,6 +64,11 @@ TESTED: dict[str, tuple[str, str]] = {
     "preview_tasks": ("api/test_preview_api.py", "NOD_LIMIT_PREVIEW_TASKS"),
     "refused_calls": ("api/test_trigger_calls.py", "limits.refused_calls"),
     "refused_call_s": ("api/test_trigger_calls.py", "NOD_LIMIT_REFUSED_CALL_S"),
+    "held_calls": (QUARANTINE, "held_calls=2"),
+    "trusted_senders": (QUARANTINE, "trusted_senders=1"),
+    "shape_places": (SHAPE, "test_too_many_places_are_not_compared"),
+    "shape_depth": (SHAPE, "test_what_is_too_deep_is_not_compared"),
+    "call_shown_chars": ("unit/domain/test_callers.py", "call_shown_chars"),
     "triggers_per_minute": (HOOKS, "triggers_per_minute"),
     "queue_scheduled": (POLICY, "queue_scheduled"),
     "queue_event": (POLICY, "queue_event"),

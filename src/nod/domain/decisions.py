@@ -27,7 +27,7 @@ _ANSWERS: dict[DecisionKind, tuple[Verdict, ...]] = {
     "proposal": _YES_OR_NO,
     "still_wanted": _YES_OR_NO,
     "budget": _YES_OR_NO,
-    "quarantine": _YES_OR_NO,
+    "quarantine": ("approved", "rejected"),
     "choice": _WORDS,
     "question": _WORDS,
 }

@@ -82,7 +82,7 @@ async def _open(tx: Tx, task: Task, waiting: list[Waiting]) -> None:
         task.agent_id,
         where.id,
         "quarantine",
-        f"{task.name}: a call waits for a look",
+        f"A new call of {task.name}",
         tx.limits.decision_expires_s,
         description=shown.description,
         task_id=task.id,

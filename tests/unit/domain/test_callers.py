@@ -3,6 +3,7 @@
 import pytest
 
 from nod.domain.callers import Caller, network, sender, shown_call, strange
+from nod.domain.limits import Limits
 from nod.domain.payload_shape import Shape
 
 SEEN = Shape(("$: object", "ref: string"))
@@ -60,6 +61,7 @@ def test_a_request_says_in_a_sentence_where_a_call_comes_from_and_what_is_new() 
 
 def test_a_request_shows_part_of_what_is_long() -> None:
     shape = Shape(tuple(f"k{number:02}: null" for number in range(40)))
-    shown = shown_call("run_1", Caller("curl", shape), SEEN, "x" * 25, 10)
+    most = Limits().call_shown_chars
+    shown = shown_call("run_1", Caller("curl", shape), SEEN, "x" * (most + 15), most)
     assert (len(shown.new), shown.more_new) == (30, 10)
-    assert (shown.payload, shown.more_chars) == ("x" * 10, 15)
+    assert (shown.payload, shown.more_chars) == ("x" * most, 15)
