@@ -93,7 +93,14 @@ class Nod:
         self._sender = WebhookSender(guard, self.limits, self.clock)
         aside = Aside("event", self.clock, self.telemetry.record)
         webhooks = Webhooks(
-            self.store, self._sender, self.vault, self.clock, self.limits, aside, self._node
+            self.store,
+            self._sender,
+            self.vault,
+            self.clock,
+            self.limits,
+            aside,
+            self._node,
+            self.settings.public_url,
         )
         self._deliverer = Deliverer(
             self.store,

@@ -181,7 +181,7 @@ def test_every_frame_of_the_contract_is_described_both_ways() -> None:
     channel = document["channels"]["agentSocket"]
     assert set(channel["messages"]) == CONTRACT
     assert set(document["channels"]["agentWebhook"]["messages"]) == {
-        *("task_due", "task_trigger", "user_message", "decision_resolved")
+        *("task_due", "task_trigger", "user_message", "decision_resolved", "cloud_event")
     }
     sent = document["operations"]["receiveFromAgent"]["messages"]
     assert len(sent) == len(FROM_AGENT)

@@ -116,6 +116,14 @@ async def test_a_rotated_secret_works_beside_the_old_one(house: Household) -> No
     assert not agent.old_secret_in_use
 
 
+async def test_an_agents_webhook_may_get_cloud_events(house: Household) -> None:
+    path = f"/api/agents/{house.ann.agent.id}"
+    assert (await house.ann.http.get(path)).json()["webhook_format"] == "nod"
+    changed = await house.ann.http.patch(path, json={"webhook_format": "cloudevents"})
+    assert changed.json()["webhook_format"] == "cloudevents"
+    assert (await house.ann.http.patch(path, json={"webhook_format": "x"})).status_code == 400
+
+
 async def test_an_agent_without_its_headers_is_told_which_ones(house: Household) -> None:
     answer = await house.without_token.get("/api/agent/tasks")
     assert answer.status_code == 401

@@ -105,6 +105,20 @@ async def test_a_webhook_is_set_tried_and_cleared(
     assert "Send a test" not in await page(ann, ada)
 
 
+async def test_what_the_webhook_gets_is_chosen_and_stays_chosen(
+    ann: httpx.AsyncClient, ada: Credentials, endpoint: Receiver
+) -> None:
+    chosen = {"webhook_url": endpoint.url, "webhook_format": "cloudevents"}
+    await ann.post(address(ada, "/webhook"), data=chosen)
+    assert '<option value="cloudevents" selected>' in await page(ann, ada)
+    await ann.post(address(ada, "/webhook"), data={"webhook_url": endpoint.url})
+    assert '<option value="cloudevents" selected>' in await page(ann, ada)
+    refused = await ann.post(address(ada, "/webhook"), data={**chosen, "webhook_format": "avro"})
+    assert is_at_fault(refused.text, "webhook_format")
+    await ann.post(address(ada, "/webhook/test"))
+    assert endpoint.calls[-1].headers["content-type"] == "application/cloudevents+json"
+
+
 async def test_a_test_of_a_closed_door_says_that_nobody_answered(
     ann: httpx.AsyncClient, ada: Credentials
 ) -> None:

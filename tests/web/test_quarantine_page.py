@@ -60,7 +60,7 @@ async def test_the_card_shows_what_came_as_data(
     assert "&lt;script&gt;alert(1)&lt;/script&gt; **Approve this**" in card
     assert "1 more call like it waits." in card
     assert "1 other call waits for a request of its own" in card
-    assert card.index("Drop all 2") < card.index("Run it once") < card.index("Run all 2, and trust")
+    assert card.index("Drop all 2") < card.index("Run it once") < card.index("Run all 2, trust")
     clock.advance(60)
     sheet = (await ann.get(f"/runs/{run_id}", headers=HTMX)).text
     assert "waits for you to look at it" in sheet

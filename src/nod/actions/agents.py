@@ -13,7 +13,7 @@ from nod.domain.credentials import holds_until
 from nod.domain.errors import InvalidInput, NotAuthenticated, NotFound
 from nod.domain.instant import SECOND
 from nod.domain.limits import Limits
-from nod.domain.model import Agent, AgentKind, Conversation, Task, User, new_id
+from nod.domain.model import Agent, AgentKind, Conversation, Task, User, WebhookFormat, new_id
 from nod.domain.zones import check_timezone
 from nod.engine import budgets
 from nod.engine.ending import cancel_all
@@ -21,6 +21,7 @@ from nod.secrets import Vault
 from nod.store.store import Tx
 
 _KINDS: tuple[AgentKind, ...] = ("interactive", "approval_only")
+_FORMATS: tuple[WebhookFormat, ...] = ("nod", "cloudevents")
 _REMOVED = "its agent was removed"
 
 
@@ -42,6 +43,7 @@ class AgentChanges:
     timezone: str | None = None
     webhook_url: str | None = None
     budget: Budget | None = None
+    webhook_format: str | None = None
 
 
 def _new_secret() -> str:
@@ -63,6 +65,7 @@ async def create_agent(
     kind: str = "interactive",
     timezone: str | None = None,
     webhook_url: str | None = None,
+    webhook_format: str = "nod",
 ) -> Credentials:
     """A new agent of `owner`, with its secret and the conversation they will have."""
     secret = _new_secret()
@@ -89,6 +92,7 @@ async def create_agent(
         thinking_in=None,
         created_at=tx.now,
         deleted_at=None,
+        webhook_format=_format(webhook_format),
     )
     await tx.people.insert_agent(agent)
     conversation = Conversation(new_id("conv", tx.now), agent.id, agent.name, tx.now)
@@ -102,6 +106,13 @@ def _kind(kind: str) -> AgentKind:
         if kind == known:
             return known
     raise InvalidInput(f"kind must be interactive or approval_only; got {kind[:64]!r}")
+
+
+def _format(given: str | None) -> WebhookFormat:
+    for known in _FORMATS:
+        if given == known:
+            return known
+    raise InvalidInput("must be nod or cloudevents", field="webhook_format")
 
 
 async def authenticate(tx: Tx, agent_id: str, secret: str) -> Agent:
@@ -178,6 +189,8 @@ async def update_agent(tx: Tx, guard: AddressGuard, agent: Agent, changes: Agent
         changed = _with_webhook(guard, changed, changes.webhook_url, tx.limits)
     if "budget" in changes.given:
         changed = await _with_budget(tx, changed, changes.budget)
+    if "webhook_format" in changes.given:
+        changed = replace(changed, webhook_format=_format(changes.webhook_format))
     await tx.people.update_agent(changed)
     if "webhook_url" in changes.given:
         await _try_webhook(tx, changed)

@@ -4,6 +4,8 @@ from typing import Any
 
 from nod.api.frames_table import (
     CLOSE_CODES,
+    CLOUD_EVENT,
+    CLOUD_EVENT_FRAME,
     FRAMES,
     FROM_AGENT,
     TO_AGENT,
@@ -12,6 +14,7 @@ from nod.api.frames_table import (
     Frame,
     Json,
 )
+from nod.delivery.cloud_events import CONTENT_TYPE
 from nod.version import __version__
 
 _MESSAGES = "#/components/messages"
@@ -63,10 +66,12 @@ def _webhook() -> Json:
         "address": None,  # the agent says which
         "title": "The agent's webhook_url",
         "description": "An event is POSTed there while the agent has no socket open; any 2xx"
-        " within 30 s takes it. The body is the frame.",
+        " within 30 s takes it. The body is the frame, or where the agent's webhook_format is"
+        " cloudevents, a CloudEvent whose data is the frame.",
         "messages": {
             frame.type: {"$ref": f"{_MESSAGES}/{frame.type}_webhook"} for frame in _WEBHOOKS
-        },
+        }
+        | {CLOUD_EVENT: {"$ref": f"{_MESSAGES}/{CLOUD_EVENT}_webhook"}},
     }
 
 
@@ -75,7 +80,7 @@ def _operations() -> Json:
         "receiveFromAgent": _operation("receive", "agentSocket", FROM_AGENT),
         "sendToAgent": _operation("send", "agentSocket", TO_AGENT),
         "postToWebhook": {
-            **_operation("send", "agentWebhook", _WEBHOOKS),
+            **_operation("send", "agentWebhook", (*_WEBHOOKS, CLOUD_EVENT_FRAME)),
             "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
         },
     }
@@ -94,7 +99,21 @@ def _messages() -> Json:
     for frame in _WEBHOOKS:
         headers = _object(WEBHOOK_HEADERS)
         messages[f"{frame.type}_webhook"] = {**_message(frame), "headers": headers}
+    messages[f"{CLOUD_EVENT}_webhook"] = _cloud_event()
     return messages
+
+
+def _cloud_event() -> Json:
+    """The envelope that any webhook may come in."""
+    return {
+        "name": CLOUD_EVENT,
+        "title": CLOUD_EVENT,
+        "summary": CLOUD_EVENT_FRAME.meaning,
+        "contentType": CONTENT_TYPE,
+        "headers": _object(WEBHOOK_HEADERS),
+        "payload": _object(CLOUD_EVENT_FRAME.fields),
+        "examples": [{"name": CLOUD_EVENT, "payload": CLOUD_EVENT_FRAME.example}],
+    }
 
 
 def _message(frame: Frame) -> Json:

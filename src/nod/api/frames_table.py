@@ -341,3 +341,30 @@ WEBHOOK_HEADERS: tuple[Field, ...] = (
     _must("webhook-timestamp", TEXT, "As the Standard Webhooks specification has it."),
     _must("webhook-signature", TEXT, "v1, and base64; after a rotation one for each key."),
 )
+CLOUD_EVENT = "cloud_event"
+# No frame of the socket: what a webhook is wrapped in where the agent's webhook_format says so.
+CLOUD_EVENT_FRAME = Frame(
+    CLOUD_EVENT,
+    "to_agent",
+    "Any of the webhooks as a CloudEvent 1.0, where webhook_format is cloudevents.",
+    (
+        _must("specversion", {"const": "1.0"}, "Of CloudEvents."),
+        _must("id", TEXT, "The event_id; the same on every retry."),
+        _must("source", {**TEXT, "format": "uri"}, "The page of the task, or of the agent."),
+        _must("type", TEXT, "nod. and the event's type, such as nod.task_due."),
+        _must("time", {**TEXT, "format": "date-time"}, "When the event was made."),
+        _must("datacontenttype", {"const": "application/json"}, "Of the data."),
+        Field("subject", TEXT, "The run, where the event is of one."),
+        _must("data", OBJECT, "The event as it would be without the envelope."),
+    ),
+    {
+        "specversion": "1.0",
+        "id": "evt_…",
+        "source": "https://nod.example.org/tasks/tsk_…",
+        "type": "nod.task_due",
+        "time": "2026-03-02T09:00:00Z",
+        "datacontenttype": "application/json",
+        "subject": "run_…",
+        "data": {"type": "task_due", "task_id": "tsk_…", "run_id": "run_…", "event_id": "evt_…"},
+    },
+)

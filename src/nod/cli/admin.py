@@ -122,6 +122,13 @@ def agents() -> None:
     show_default=True,
 )
 @click.option("--webhook-url", help="Where its events are sent when no socket is open.")
+@click.option(
+    "--webhook-format",
+    type=click.Choice(["nod", "cloudevents"]),
+    default="nod",
+    show_default=True,
+    help="What is sent there: the event as it is, or as a CloudEvent.",
+)
 @click.option("--timezone", help="IANA name, such as Europe/Berlin.  [default: its person's]")
 @on_database
 @as_json
@@ -130,6 +137,7 @@ def add_agent(
     owner: str | None,
     kind: str,
     webhook_url: str | None,
+    webhook_format: str,
     timezone: str | None,
     json_: bool,
     **flags: Any,
@@ -141,7 +149,7 @@ def add_agent(
     async def make(tx: Tx) -> Credentials:
         person = await accounts.owner_of_new_agents(tx, owner)
         return await agent_actions.create_agent(
-            tx, vault, guard, person, name, kind, timezone, webhook_url
+            tx, vault, guard, person, name, kind, timezone, webhook_url, webhook_format
         )
 
     _show_secrets(_write(settings, make), json_)
@@ -218,6 +226,7 @@ def _about(agent: Agent) -> dict[str, Any]:
         "kind": agent.kind,
         "timezone": agent.timezone,
         "webhook_url": agent.webhook_url,
+        "webhook_format": agent.webhook_format,
         "webhook_disabled": agent.webhook_disabled,
         "last_seen_at": _seen(agent),
         "created_at": rfc3339(agent.created_at),

@@ -54,6 +54,8 @@ def verify_webhook(
 ) -> dict[str, Any]:
     """The event in a webhook's body, if Nod signed it within the last `tolerance_s` seconds.
 
+    Where the body is a CloudEvent, the event is its `data`.
+
     `body` is the raw body as it came, before any parsing. `headers` may have names in any case.
     `secret` is the agent's secret or its `whsec_…`. `now` is unix seconds, the machine's clock if
     not given. Raises WebhookVerificationError, and nothing else whatever the input; compares in
@@ -129,4 +131,5 @@ def _event(raw: bytes) -> dict[str, Any]:
         event = None
     if not isinstance(event, dict):
         raise WebhookVerificationError("the body is signed by Nod but is not a JSON object")
-    return event
+    inner = event.get("data") if "specversion" in event else None
+    return inner if isinstance(inner, dict) else event

@@ -42,6 +42,7 @@ def sign_headers(
     retry_reason: str,
     key: bytes,
     other_key: bytes | None,
+    content_type: str = "application/json",
 ) -> dict[str, str]:
     """All headers of one webhook attempt.
 
@@ -51,7 +52,7 @@ def sign_headers(
     """
     keys = [key] if other_key is None else [key, other_key]
     return {
-        "Content-Type": "application/json",
+        "Content-Type": content_type,
         "User-Agent": f"Nod/{__version__}",
         "X-Nod-Event-Id": event_id,
         "X-Nod-Delivery-Id": delivery_id,

@@ -32,6 +32,7 @@ _KEY_CHARS = 200
 _HEADER_CHARS = 1_000
 
 _DEDUPE_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
+_CLOUD_EVENT = "application/cloudevents+json"
 _SAFE_HEADERS = (
     "content-type",
     "user-agent",
@@ -60,6 +61,12 @@ _SAFE_HEADERS = (
     "x-nod-delivery-id",
     "x-nod-timestamp",
     "x-nod-retry-num",
+    "ce-specversion",
+    "ce-id",
+    "ce-source",
+    "ce-type",
+    "ce-subject",
+    "ce-time",
 )
 _MARKS = (
     ("github", ("x-github-event",)),
@@ -80,6 +87,13 @@ class UrlCheck:
 
 
 class _StripeEvent(msgspec.Struct):
+    id: str = ""
+
+
+class _CloudEvent(msgspec.Struct):
+    """What tells one CloudEvent from all others (CloudEvents 1.0, "id")."""
+
+    source: str = ""
     id: str = ""
 
 
@@ -129,15 +143,26 @@ def dedupe_key(headers: Mapping[str, str], payload: bytes) -> str | None:
     """What two calls have in common if they are one event sent twice; None if nothing tells.
 
     The first of `Idempotency-Key`, `webhook-id`, `X-GitHub-Delivery`, or of a call from Stripe the
-    id of its event (`evt_…` in the payload).
+    id of its event (`evt_…` in the payload), or a CloudEvent's source and id, in headers or in the
+    payload.
     """
     for name in _DEDUPE_HEADERS:
         if headers.get(name):
             return _bounded(name, headers[name])
+    cloud = _cloud_event(headers, payload)
+    if cloud.id and cloud.source:
+        return _bounded("cloudevent", msgspec.json.encode([cloud.source, cloud.id]).decode())
     if "stripe-signature" not in headers:
         return None
     event = _decoded(payload, _StripeEvent)
     return _bounded("stripe", event.id) if event and event.id.startswith("evt_") else None
+
+
+def _cloud_event(headers: Mapping[str, str], payload: bytes) -> _CloudEvent:
+    """The event of a call in the structured or in the binary mode; empty for any other call."""
+    if headers.get("content-type", "").lower().startswith(_CLOUD_EVENT):
+        return _decoded(payload, _CloudEvent) or _CloudEvent()
+    return _CloudEvent(headers.get("ce-source", ""), headers.get("ce-id", ""))
 
 
 def url_check(

@@ -18,6 +18,7 @@ RunTrigger = Literal["schedule", "once", "event", "manual", "retry"]
 RunDelivery = Literal["pending", "delivered", "polled", "failed"]
 EventType = Literal["task_due", "task_trigger", "user_message", "decision_resolved"]
 Channel = Literal["websocket", "webhook", "poll"]
+WebhookFormat = Literal["nod", "cloudevents"]
 DecisionKind = Literal[
     "approval",
     "choice",
@@ -89,6 +90,7 @@ class Agent:
     created_at: Instant
     deleted_at: Instant | None
     budget: str | None = None  # JSON (domain/budget.py): what a day may use up
+    webhook_format: WebhookFormat = "nod"
 
 
 @dataclass(frozen=True, slots=True)

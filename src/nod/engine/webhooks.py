@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from nod.clock import Clock
+from nod.delivery.cloud_events import CONTENT_TYPE, cloud_event
 from nod.delivery.frames import wire
 from nod.delivery.signing import sign_headers
 from nod.delivery.webhook import Answer, WebhookSender
@@ -42,6 +43,13 @@ def keys_of(agent: Agent, vault: Vault, now: Instant) -> tuple[bytes, bytes | No
         return key, None
     other = vault.open(agent.old_webhook_key)
     return (other, key) if agent.old_secret_in_use else (key, other)
+
+
+def in_format(agent: Agent, event: str, at: Instant, public_url: str) -> tuple[bytes, str]:
+    """An event, as JSON, in the format that the agent's webhook takes, and the type of that."""
+    if agent.webhook_format == "cloudevents":
+        return cloud_event(event, agent.id, at, public_url).encode(), CONTENT_TYPE
+    return event.encode(), "application/json"
 
 
 @dataclass(slots=True)
@@ -90,8 +98,10 @@ class Webhooks:
         limits: Limits,
         aside: Aside,
         node: Node,
+        public_url: str = "",
     ) -> None:
         self._node = node
+        self._public_url = public_url
         self._store = store
         self._sender = sender
         self._vault = vault
@@ -231,8 +241,8 @@ class Webhooks:
         the attempt was broken off."""
         event, url = outgoing.event, agent.webhook_url or ""
         delivery_id = new_id("dlv", self._clock.now())
-        body = wire(outgoing).encode()
-        headers = self._headers(agent, outgoing, delivery_id, body)
+        body, content_type = in_format(agent, wire(outgoing), event.created_at, self._public_url)
+        headers = self._headers(agent, outgoing, delivery_id, body, content_type)
         answer = await self._post(url, headers, body)
         if answer is None:
             return None
@@ -265,7 +275,12 @@ class Webhooks:
                 return
 
     def _headers(
-        self, agent: Agent, outgoing: Outgoing, delivery_id: str, body: bytes
+        self,
+        agent: Agent,
+        outgoing: Outgoing,
+        delivery_id: str,
+        body: bytes,
+        content_type: str,
     ) -> dict[str, str]:
         now = self._clock.now()
         key, other = keys_of(agent, self._vault, now)
@@ -278,4 +293,5 @@ class Webhooks:
             retry_reason=outgoing.event.retry_reason,
             key=key,
             other_key=other,
+            content_type=content_type,
         )

@@ -138,13 +138,14 @@ class People:
         return [Agent(*each) for each in await self._db.all("suspects")]
 
     async def update_agent(self, agent: Agent) -> None:
-        """Write what a person edits: name, zone, budget, webhook URL and its health."""
+        """Write what a person edits: name, zone, budget, webhook and what is known of its health."""
         await self._db.run(
             "update_agent",
             id=agent.id,
             name=agent.name,
             timezone=agent.timezone,
             webhook_url=agent.webhook_url,
+            webhook_format=agent.webhook_format,
             webhook_failing_since=agent.webhook_failing_since,
             webhook_told_at=agent.webhook_told_at,
             webhook_disabled=agent.webhook_disabled,

@@ -26,6 +26,7 @@ _LABELS = {
     "name": "Name",
     "timezone": "Time zone of its tasks",
     "webhook_url": "Address that takes the events",
+    "webhook_format": "What it gets",
     "pattern": "Pattern",
     "label": "Name for it, if you like",
     **budget_form.LABELS,
@@ -123,6 +124,7 @@ def _values(
             "name": agent.name,
             "timezone": agent.timezone or "",
             "webhook_url": agent.webhook_url or "",
+            "webhook_format": agent.webhook_format,
             "pattern": "",
             "label": "",
             "confirm": "",
@@ -185,9 +187,10 @@ async def set_budget(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) -
 @post("/agents/{agent_id:str}/settings/webhook", status_code=200)
 async def set_webhook(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) -> Response[bytes]:
     """Say where it takes its events; an empty address clears it, the same one tries it again."""
-    fields = await typed(viewer.request, "webhook_url")
-    url = fields["webhook_url"].strip() or None
-    changes = AgentChanges(frozenset(["webhook_url"]), webhook_url=url)
+    fields = await typed(viewer.request, "webhook_url", "webhook_format")
+    url, format_ = fields["webhook_url"].strip() or None, fields["webhook_format"]
+    given_names = ["webhook_url", "webhook_format"] if format_ else ["webhook_url"]
+    changes = AgentChanges(frozenset(given_names), webhook_url=url, webhook_format=format_)
     given = Given("webhook", fields=fields)
     return await _change(viewer, agent_id, changes, given, "webhook" if url else "cleared")
 
@@ -213,7 +216,9 @@ async def try_webhook(viewer: NamedDependency[Viewer], agent_id: FromPath[str]) 
     """Send its endpoint a test, and show what it answers."""
     nod = viewer.nod
     call = await nod.store.read(
-        lambda tx: endpoint.make_trial_call(tx, nod.vault, viewer.user, agent_id)
+        lambda tx: endpoint.make_trial_call(
+            tx, nod.vault, viewer.user, agent_id, nod.settings.public_url
+        )
     )
     answer = await nod.sender.send(call.url, call.headers, call.body)
     if viewer.part is not None:

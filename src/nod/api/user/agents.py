@@ -24,7 +24,7 @@ from nod.api.user.views import (
 from nod.app import Nod
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.budget import Budget
-from nod.domain.model import Agent, User
+from nod.domain.model import Agent, User, WebhookFormat
 from nod.store.store import Tx
 
 _SHOWN_ONCE = {"Cache-Control": "no-store"}
@@ -37,6 +37,7 @@ class AgentFields(msgspec.Struct):
     kind: str = "interactive"
     timezone: str | None = None
     webhook_url: str | None = None
+    webhook_format: WebhookFormat = "nod"
 
 
 class AgentEdit(msgspec.Struct):
@@ -46,6 +47,7 @@ class AgentEdit(msgspec.Struct):
     timezone: str | UnsetType | None = UNSET
     webhook_url: str | UnsetType | None = UNSET
     budget: Budget | UnsetType | None = UNSET
+    webhook_format: WebhookFormat | UnsetType = UNSET
 
 
 class RuleFields(msgspec.Struct):
@@ -95,6 +97,7 @@ class Agents(Controller):
                 data.kind,
                 data.timezone,
                 data.webhook_url,
+                data.webhook_format,
             )
         )
         return Response(_new_view(nod, made), headers=_SHOWN_ONCE)
@@ -114,8 +117,7 @@ class Agents(Controller):
         agent_id: FromPath[str],
         data: JSONBody[AgentEdit],
     ) -> AgentView:
-        """Change name, timezone, webhook_url or budget. Setting the URL lets a disabled one try
-        again."""
+        """Change name, timezone, webhook or budget. Setting the URL lets a disabled one try again."""
 
         async def change(tx: Tx) -> Agent:
             agent = await agents.get_agent(tx, user, agent_id)
@@ -152,7 +154,9 @@ class Agents(Controller):
     ) -> TrialView:
         """Send a signed event of the type `test` to the webhook URL once, and say what came."""
         call = await nod.store.read(
-            lambda tx: endpoint.make_trial_call(tx, nod.vault, user, agent_id)
+            lambda tx: endpoint.make_trial_call(
+                tx, nod.vault, user, agent_id, nod.settings.public_url
+            )
         )
         answer = await nod.sender.send(call.url, call.headers, call.body)
         return TrialView(

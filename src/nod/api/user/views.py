@@ -75,6 +75,7 @@ class AgentView(msgspec.Struct, kw_only=True):
     old_secret_until: str | None
     created_at: str
     budget: Budget | None
+    webhook_format: str
 
 
 class NewAgentView(AgentView, kw_only=True):
@@ -105,6 +106,7 @@ def agent_fields(agent: Agent, now: Instant, *, connected: bool) -> dict[str, An
         "old_secret_until": None if former is None or former <= now else rfc3339(former),
         "created_at": rfc3339(agent.created_at),
         "budget": read_budget(agent.budget),
+        "webhook_format": agent.webhook_format,
     }
 
 

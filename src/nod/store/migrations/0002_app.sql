@@ -263,3 +263,6 @@ CREATE TABLE trusted_senders (
   used_at INTEGER
 );
 CREATE UNIQUE INDEX trusted_senders_one ON trusted_senders (task_id, sender);
+
+-- Whether an agent's webhook gets an event as it is, or as a CloudEvent.
+ALTER TABLE agents ADD COLUMN webhook_format TEXT NOT NULL DEFAULT 'nod';

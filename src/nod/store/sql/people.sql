@@ -77,8 +77,8 @@ SELECT {agents} FROM agents WHERE deleted_at IS NOT NULL OR old_secret_until IS 
 -- What a person edits. What the agent and the delivery write all the time has statements of its
 -- own, so that neither overwrites the other.
 UPDATE agents SET name = :name, timezone = :timezone, webhook_url = :webhook_url,
-  webhook_failing_since = :webhook_failing_since, webhook_told_at = :webhook_told_at,
-  webhook_disabled = :webhook_disabled, budget = :budget
+  webhook_format = :webhook_format, webhook_failing_since = :webhook_failing_since,
+  webhook_told_at = :webhook_told_at, webhook_disabled = :webhook_disabled, budget = :budget
 WHERE id = :id
 
 -- name: rotate_secret
