@@ -6,6 +6,7 @@ from nod.domain.decisions import OF_NOD
 from nod.domain.errors import Conflict
 from nod.domain.instant import rfc3339
 from nod.domain.model import Decision, Run
+from nod.domain.tracing import sent_trace
 from nod.engine.outbox import make_event, put
 from nod.engine.quarantine import carry_out
 from nod.engine.settle import answer as go_on
@@ -56,6 +57,7 @@ async def _tell_agent(tx: Tx, decision: Decision, run: Run | None) -> None:
         "always_allow_pattern": decision.always_allow_pattern,
     }
     if run is not None:
+        fields |= sent_trace(run, traced=tx.traced)
         fields["context"] = [
             {"id": block.id, "text": block.text, "created_at": rfc3339(block.created_at)}
             for block in await tx.runs.context_blocks(run.id)

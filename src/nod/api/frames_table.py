@@ -48,6 +48,10 @@ _RUN = Field("task_run_id", TEXT, "The run this belongs to; naming it takes it u
 _WHERE = Field("conversation_id", TEXT, "Where it appears; the agent's latest conversation if not.")
 _EXPIRES = Field("expires_in_s", COUNT, "Seconds until the question expires; 72 hours if not.")
 _EVENT_ID = _must("event_id", TEXT, "The same each time this event is sent.")
+_TRACE = (
+    Field("traceparent", TEXT, "W3C Trace Context, where the run stands in a trace."),
+    Field("tracestate", TEXT, "Beside it, where the caller gave one."),
+)
 _TASK = (
     _must("task_id", TEXT, "The task."),
     _must("run_id", TEXT, "Its run, which exists already; complete it with this."),
@@ -221,7 +225,7 @@ TO_AGENT: tuple[Frame, ...] = (
         "task_due",
         "to_agent",
         "A task is due. The run exists: do what the prompt says, then complete the run.",
-        (*_TASK, _must("schedule", TEXT, "The task's schedule."), _EVENT_ID),
+        (*_TASK, _must("schedule", TEXT, "The task's schedule."), *_TRACE, _EVENT_ID),
         {
             "type": "task_due",
             "task_id": "tsk_…",
@@ -241,6 +245,7 @@ TO_AGENT: tuple[Frame, ...] = (
             *_TASK,
             _must("payload", {}, "What the caller sent."),
             Field("trigger", OBJECT, "Its source, safe headers and query."),
+            *_TRACE,
             _EVENT_ID,
         ),
         {
@@ -303,6 +308,7 @@ TO_AGENT: tuple[Frame, ...] = (
             Field("always_allow", FLAG, "Allowed for good."),
             Field("always_allow_pattern", _NULLABLE_TEXT, "What is allowed for good."),
             Field("context", {"type": "array", "items": _BLOCK}, "The run's scratchpad."),
+            *_TRACE,
             _EVENT_ID,
         ),
         {
@@ -340,6 +346,8 @@ WEBHOOK_HEADERS: tuple[Field, ...] = (
     _must("webhook-id", TEXT, "As the Standard Webhooks specification has it."),
     _must("webhook-timestamp", TEXT, "As the Standard Webhooks specification has it."),
     _must("webhook-signature", TEXT, "v1, and base64; after a rotation one for each key."),
+    Field("traceparent", TEXT, "W3C Trace Context, where the run stands in a trace."),
+    Field("tracestate", TEXT, "Beside it, where the caller gave one."),
 )
 CLOUD_EVENT = "cloud_event"
 # No frame of the socket: what a webhook is wrapped in where the agent's webhook_format says so.
@@ -355,6 +363,7 @@ CLOUD_EVENT_FRAME = Frame(
         _must("time", {**TEXT, "format": "date-time"}, "When the event was made."),
         _must("datacontenttype", {"const": "application/json"}, "Of the data."),
         Field("subject", TEXT, "The run, where the event is of one."),
+        *_TRACE,
         _must("data", OBJECT, "The event as it would be without the envelope."),
     ),
     {

@@ -27,6 +27,7 @@ from nod.domain.inbound_verify import VerifyKind, verify
 from nod.domain.limits import Limits
 from nod.domain.model import Task
 from nod.domain.payload_shape import shape_of
+from nod.domain.tracing import read_trace
 from nod.engine.trigger import Call, accept_call
 from nod.store.store import Tx
 from nod.store.tasks import TriggerCall
@@ -134,7 +135,8 @@ async def take(nod: Nod, task: Task, call: Inbound) -> TriggerCall | inbound.Url
     payload = inbound.read_payload(call.body, call.headers.get("content-type", ""), limits)
     key = inbound.dedupe_key(call.headers, payload)
     caller = _caller(task, call, payload, limits) if task.quarantine else None
-    made = Call(payload.decode(), _circumstances(call), key, caller)
+    trace = read_trace(call.headers)
+    made = Call(payload.decode(), _circumstances(call), key, caller, trace)
     trigger_id = task.trigger_id or ""
     return await nod.store.write(lambda tx: _accept(tx, trigger_id, made))
 

@@ -144,6 +144,7 @@ class RunView(msgspec.Struct):
     usage: UsageView
     outside: bool
     held: bool
+    traceparent: str | None
 
 
 def run_view(run: Run, summary: str | None) -> RunView:
@@ -173,6 +174,7 @@ def run_view(run: Run, summary: str | None) -> RunView:
         usage=UsageView(run.input_tokens, run.output_tokens, run.cost_usd),
         outside=run.outside,
         held=run.held,
+        traceparent=run.traceparent,
     )
 
 

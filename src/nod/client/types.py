@@ -78,6 +78,8 @@ class PendingTrigger(TypedDict):
     payload: Any
     run_id: str
     received_at: str
+    traceparent: NotRequired[str]
+    tracestate: NotRequired[str]
 
 
 class RunStarted(TypedDict):

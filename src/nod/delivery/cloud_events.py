@@ -20,6 +20,8 @@ class _Known(msgspec.Struct):
     task_id: str | None = None
     run_id: str | None = None
     task_run_id: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
 
 
 def cloud_event(event: str, agent_id: str, at: Instant, public_url: str) -> str:
@@ -39,6 +41,9 @@ def cloud_event(event: str, agent_id: str, at: Instant, public_url: str) -> str:
         "time": rfc3339(at),
         "datacontenttype": "application/json",
         **({"subject": run_id} if run_id else {}),
+        # The extension "Distributed Tracing".
+        **({"traceparent": known.traceparent} if known.traceparent else {}),
+        **({"tracestate": known.tracestate} if known.tracestate else {}),
         "data": msgspec.Raw(event.encode()),
     }
     return msgspec.json.encode(envelope).decode()

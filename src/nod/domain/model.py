@@ -171,6 +171,8 @@ class Run:
     waited_ms: int = 0  # for a person, without the wait that is under way
     outside: bool = False  # a call from outside started it, or the run that it retries
     held: bool = False  # its call waits for a person's look, or was not let in
+    traceparent: str | None = None  # what its caller said of its trace
+    tracestate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from nod.domain.instant import SECOND, Instant
 from nod.domain.model import Run, RunDelivery, RunTrigger, Task, new_id
+from nod.domain.tracing import Trace, trace_of
 from nod.domain.useful_until import useful_until_at
 
 
@@ -17,10 +18,11 @@ def make_run(
     queued: bool = False,
     held: bool = False,
     retry_of: Run | None = None,
+    trace: Trace | None = None,
 ) -> Run:
     """A run that waits to be delivered. `queued`: it waits for an earlier run to end first;
     `held`: for a person who looks at its call, and then for its turn."""
-    useful = None
+    useful, stands = None, trace if retry_of is None else trace_of(retry_of)
     if retry_of is not None:
         useful = retry_of.useful_until
     elif task.useful_until is not None:
@@ -55,6 +57,8 @@ def make_run(
         cost_usd=None,
         outside=trigger == "event" or (retry_of is not None and retry_of.outside),
         held=held,
+        traceparent=None if stands is None else stands.traceparent,
+        tracestate=None if stands is None else stands.tracestate,
     )
 
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from nod.clock import Clock
 from nod.domain.fires import Due, due_fires
@@ -48,6 +48,13 @@ class Draft:
     good_until: Instant
 
 
+class _Rules(NamedTuple):
+    """What a draft is made by, beside its task."""
+
+    limits: Limits
+    traced: bool
+
+
 class Drafts:
     """The fires that are drafted now."""
 
@@ -74,8 +81,8 @@ class Drafts:
         for skip in range(0, _MOST, _SLICE):
             if room <= 0 or clock.now() >= next_fire_at - _BACK:
                 break
-            soon, limits = await store.read(partial(_upcoming, next_fire_at, skip))
-            made = await asyncio.to_thread(_drafted, soon, before, limits)
+            soon, rules = await store.read(partial(_upcoming, next_fire_at, skip))
+            made = await asyncio.to_thread(_drafted, soon, before, rules)
             self._made |= made
             room -= sum(len(each.event.body) for each in made.values())
             if len(soon) < _SLICE:
@@ -83,39 +90,39 @@ class Drafts:
         return next_fire_at
 
 
-async def _upcoming(until: Instant, skip: int, tx: Tx) -> tuple[list[DueTask], Limits]:
-    return await tx.tasks.upcoming(until, skip, _SLICE), tx.limits
+async def _upcoming(until: Instant, skip: int, tx: Tx) -> tuple[list[DueTask], _Rules]:
+    return await tx.tasks.upcoming(until, skip, _SLICE), _Rules(tx.limits, tx.traced)
 
 
 def _drafted(
-    upcoming: Sequence[DueTask], before: Mapping[str, Draft], limits: Limits
+    upcoming: Sequence[DueTask], before: Mapping[str, Draft], rules: _Rules
 ) -> dict[str, Draft]:
     made = {}
     for due in upcoming:
         known = before.get(due.id)
-        draft = known if known and known.row == due.row else _try_draft(due, limits)
+        draft = known if known and known.row == due.row else _try_draft(due, rules)
         if draft is not None:
             made[due.id] = draft
     return made
 
 
-def _try_draft(due: DueTask, limits: Limits) -> Draft | None:
+def _try_draft(due: DueTask, rules: _Rules) -> Draft | None:
     try:
-        return _draft(due, limits)
+        return _draft(due, rules)
     except Exception:  # noqa: BLE001 - the fire runs into it too, and says what is wrong
         return None
 
 
-def _draft(due: DueTask, limits: Limits) -> Draft | None:
+def _draft(due: DueTask, rules: _Rules) -> Draft | None:
     """What becomes of the task at its next fire, if nothing is in the way. None: that has to be
     seen when it comes."""
-    task = due.task
+    task, limits = due.task, rules.limits
     at = due.fire_at
     if not task.enabled or task.budgeted or at <= task.fired_until:
         return None
     plan = due_fires(task, at, limits)  # this one fire, for no later one has come
     run = make_run(task, at, at, trigger_of_fire(task))
-    event = make_run_event(at, task, run, limits)
+    event = make_run_event(at, task, run, limits, traced=rules.traced)
     ends = (at + _GOOD_FOR, at + limits.on_time_s * SECOND, event.expires_at, plan.next_fire_at)
     good_until = min(end for end in ends if end is not None)
     return Draft(due.row, task.name, run, event, step(task, plan, at), good_until)

@@ -196,7 +196,9 @@ async def _retry(tx: Tx, task: Task, run: Run) -> bool:
     payload = await tx.runs.payload(run.id)
     if payload is not None:
         await tx.runs.copy_payload(run.id, retry.id)
-    event = make_run_event(tx.now, task, retry, tx.limits, called=payload is not None)
+    event = make_run_event(
+        tx.now, task, retry, tx.limits, called=payload is not None, traced=tx.traced
+    )
     await put(tx, event, payload)
     tx.effects.fact(
         "retry_planned",

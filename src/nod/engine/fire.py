@@ -20,6 +20,7 @@ from nod.domain.runs import (
     underway,
     waits_as_retry,
 )
+from nod.domain.tracing import Trace
 from nod.domain.words import clock_words
 from nod.engine import notify
 from nod.engine.batches import Item, Work
@@ -112,7 +113,7 @@ async def _fire(tx: Tx, task: Task, active: list[Run], batch: _Batch, ledger: Le
         batch.runs.append(run)
         if run.status == "pending":
             active.append(run)
-            batch.events.append(make_run_event(tx.now, task, run, tx.limits))
+            batch.events.append(make_run_event(tx.now, task, run, tx.limits, traced=tx.traced))
         elif fire.scheduled_for == plan.still_wanted:
             asked = await tx.chat.ask_still_wanted(task, run, tx.now, tx.limits.decision_expires_s)
             await notify.request_opened(tx, asked)
@@ -252,11 +253,11 @@ def due_tasks(drafts: Drafts) -> Work[DueTask]:
     return Work("task", _due_tasks, partial(_fire_all, drafts), BATCH, set_aside)
 
 
-async def run_now(tx: Tx, task: Task) -> Run:
+async def run_now(tx: Tx, task: Task, trace: Trace | None = None) -> Run:
     """Make a run of the task at once, because a person or its agent wants one.
 
     It waits for a run that is under way, unless the task allows overlap; it is never skipped, and
-    no budget stops it.
+    no budget stops it. `trace` is that of whoever wants it.
     """
     task = await tx.tasks.get(task.id) or task  # as it is now, and kept from others
     active = await tx.runs.active(task.id)
@@ -264,9 +265,11 @@ async def run_now(tx: Tx, task: Task) -> Run:
     if task.overlap == "cancel_previous":
         await cancel_all(tx, active, _REPLACED)
     queued = bool(going) and task.overlap in ("skip", "queue")
-    run = make_run(task, tx.now, tx.now, "manual", queued=queued)
+    run = make_run(task, tx.now, tx.now, "manual", queued=queued, trace=trace)
     batch = _Batch(
-        [run], [make_run_event(tx.now, task, run, tx.limits)], names={task.id: task.name}
+        [run],
+        [make_run_event(tx.now, task, run, tx.limits, traced=tx.traced)],
+        names={task.id: task.name},
     )
     await _write(tx, batch)
     return run

@@ -12,6 +12,7 @@ from nod.domain.instant import SECOND, Instant
 from nod.domain.limits import Limits
 from nod.domain.model import Event, EventType, Payload, Run, Task, new_id
 from nod.domain.states import EventState
+from nod.domain.tracing import sent_trace
 from nod.store.effects import Outgoing
 from nod.store.store import Tx
 
@@ -52,11 +53,18 @@ def make_event(
 
 
 def make_run_event(
-    now: Instant, task: Task, run: Run, limits: Limits, *, called: bool = False
+    now: Instant,
+    task: Task,
+    run: Run,
+    limits: Limits,
+    *,
+    called: bool = False,
+    traced: bool = False,
 ) -> Event:
     """The event that brings `run` to its agent: task_trigger for a call (`called`), else task_due.
 
     The payload of a call is not in the body; it is put beside the prompt when the event is sent.
+    `traced`: the run is a span of OpenTelemetry.
     """
     fields: dict[str, Any] = {
         "task_id": task.id,
@@ -66,6 +74,8 @@ def make_run_event(
     }
     if not called:
         fields["schedule"] = task.schedule
+    if traced or run.traceparent is not None:
+        fields |= sent_trace(run, traced=traced)
     held = run.queued or run.trigger == "retry"
     return make_event(
         now,

@@ -14,7 +14,7 @@ from nod.domain.errors import Conflict, TooMany
 from nod.domain.instant import SECOND
 from nod.domain.model import Decision, HeldCall, Payload, Run, Task, TrustedSender, new_id
 from nod.domain.payload_shape import Shape, merged
-from nod.domain.runs import make_run, underway
+from nod.domain.runs import underway
 from nod.domain.words import duration_words
 from nod.engine.ending import cancel_all, end, move, release
 from nod.engine.looks import call_of, caller_of, like, show
@@ -41,15 +41,15 @@ async def must_wait(tx: Tx, task: Task, caller: Caller) -> bool:
     return True
 
 
-async def hold(tx: Tx, task: Task, payload: str, inbound: str, caller: Caller) -> TriggerCall:
-    """Store the call and its run; the run has no turn until a person lets it in."""
-    run = make_run(task, tx.now, tx.now, "event", held=True)
+async def hold(tx: Tx, task: Task, run: Run, brought: Payload, caller: Caller) -> TriggerCall:
+    """Store the call and its held run, which has no turn until a person lets it in."""
     await tx.runs.insert([run])
-    brought = Payload(run.id, payload, inbound)
     await tx.runs.insert_payload(brought)
     shape = msgspec.json.encode(caller.shape).decode()
     await tx.calls.hold(HeldCall(run.id, task.id, caller.sender, shape))
-    event = await put(tx, make_run_event(tx.now, task, run, tx.limits, called=True), brought)
+    event = await put(
+        tx, make_run_event(tx.now, task, run, tx.limits, called=True, traced=tx.traced), brought
+    )
     tx.effects.fact(
         "held",
         run_id=run.id,

@@ -59,7 +59,8 @@ async def start(tx: Tx, agent: Agent, task: Task) -> Run:
             await ledger.begun(task)
         await tx.runs.insert([run])
         if refusal is None:
-            await tx.events.insert([make_run_event(tx.now, task, run, tx.limits)])
+            event = make_run_event(tx.now, task, run, tx.limits, traced=tx.traced)
+            await tx.events.insert([event])
         tx.effects.fact(
             "fired" if refusal is None else "skipped",
             run_id=run.id,

@@ -8,6 +8,7 @@ from nod.domain.instant import MINUTE, SECOND, rfc3339
 from nod.domain.model import Payload, Task
 from nod.domain.policy import decide_overlap
 from nod.domain.runs import in_queue, make_run, skipped_run, underway
+from nod.domain.tracing import Trace
 from nod.engine.budgets import Ledger
 from nod.engine.ending import cancel_all
 from nod.engine.fire import overlap_reason
@@ -21,13 +22,15 @@ from nod.store.tasks import TriggerCall
 class Call:
     """A call that has been verified: its payload and its circumstances as JSON, and its key.
 
-    `caller` is who made it, for a task with quarantine; None: a person of Nod.
+    `caller` is who made it, for a task with quarantine; None: a person of Nod. `trace` is where the
+    call stands in its caller's trace.
     """
 
     payload: str
     inbound: str
     dedupe_key: str | None
     caller: Caller | None = None
+    trace: Trace | None = None
 
 
 async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
@@ -50,7 +53,9 @@ async def accept_call(tx: Tx, task: Task, call: Call) -> TriggerCall:
         return past.same
     _check_open(tx, task, past.calls)
     if call.caller is not None and await must_wait(tx, task, call.caller):
-        made = await hold(tx, task, call.payload, call.inbound, call.caller)
+        run = make_run(task, tx.now, tx.now, "event", held=True, trace=call.trace)
+        brought = Payload(run.id, call.payload, call.inbound)
+        made = await hold(tx, task, run, brought, call.caller)
     else:
         made = await _make(tx, task, call)
     if call.dedupe_key is not None:
@@ -92,14 +97,15 @@ async def _make(tx: Tx, task: Task, call: Call) -> TriggerCall:
     if skipped is not None:
         run = skipped_run(task, tx.now, tx.now, "event", skipped)
     else:
-        run = make_run(task, tx.now, tx.now, "event", queued=verdict == "queue")
+        queued = verdict == "queue"
+        run = make_run(task, tx.now, tx.now, "event", queued=queued, trace=call.trace)
         await ledger.begun(task)
     if task.overlap == "cancel_previous" and skipped is None:
         await cancel_all(tx, active, "a newer call took its place")
     await tx.runs.insert([run])
     payload = Payload(run.id, call.payload, call.inbound)
     await tx.runs.insert_payload(payload)
-    event = make_run_event(tx.now, task, run, tx.limits, called=True)
+    event = make_run_event(tx.now, task, run, tx.limits, called=True, traced=tx.traced)
     if skipped is not None:
         # Dead from the start, and it says why.
         await tx.events.insert([event])

@@ -16,7 +16,7 @@ import structlog
 
 from nod.clock import Clock
 from nod.delivery.cloud_events import CONTENT_TYPE, cloud_event
-from nod.delivery.frames import wire
+from nod.delivery.frames import trace_headers, wire
 from nod.delivery.signing import sign_headers
 from nod.delivery.webhook import Answer, WebhookSender
 from nod.domain.errors import NodError, Unavailable
@@ -284,7 +284,7 @@ class Webhooks:
     ) -> dict[str, str]:
         now = self._clock.now()
         key, other = keys_of(agent, self._vault, now)
-        return sign_headers(
+        return trace_headers(outgoing.event.body) | sign_headers(
             event_id=outgoing.event.id,
             delivery_id=delivery_id,
             body=body,

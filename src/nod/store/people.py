@@ -138,7 +138,7 @@ class People:
         return [Agent(*each) for each in await self._db.all("suspects")]
 
     async def update_agent(self, agent: Agent) -> None:
-        """Write what a person edits: name, zone, budget, webhook and what is known of its health."""
+        """Write what a person edits: name, zone, budget, webhook and what is known of that."""
         await self._db.run(
             "update_agent",
             id=agent.id,

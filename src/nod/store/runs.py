@@ -15,6 +15,7 @@ from nod.store.rows import row
 _FIXED = {
     "task_id", "agent_id", "trigger", "attempt", "retry_of", "scheduled_for", "missed_until",
     "created_at", "useful_until", "timeout_s", "outside",
+    "traceparent", "tracestate",
 }  # fmt: skip
 _TASK = len(fields(Task))
 _MOVED = tuple(each.name for each in fields(Run) if each.name not in _FIXED)

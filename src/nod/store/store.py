@@ -47,12 +47,16 @@ class Tx:
         "search",
         "sessions",
         "tasks",
+        "traced",
         "usage",
     )
 
-    def __init__(self, connection: Connection, now: Instant, limits: Limits) -> None:
+    def __init__(
+        self, connection: Connection, now: Instant, limits: Limits, *, traced: bool = False
+    ) -> None:
         self.now = now
         self.limits = limits
+        self.traced = traced  # whether runs are spans of OpenTelemetry
         self.effects = Effects()
         self.people = People(connection)
         self.tasks = Tasks(connection)
@@ -80,11 +84,17 @@ class Store:
         clock: Clock,
         limits: Limits,
         on_commit: Callable[[Effects], None] = lambda _: None,
+        *,
+        traced: bool = False,
     ) -> None:
         self._database = database
         self._clock = clock
         self._limits = limits
+        self._traced = traced
         self.on_commit = on_commit
+
+    def _tx(self, connection: Connection) -> Tx:
+        return Tx(connection, self._clock.now(), self._limits, traced=self._traced)
 
     async def start(self) -> None:
         """Open the database and bring its schema up to date."""
@@ -98,7 +108,7 @@ class Store:
         """Run `work` in one transaction: all of it is stored, or nothing."""
 
         async def unit(connection: Connection) -> tuple[T, Effects]:
-            tx = Tx(connection, self._clock.now(), self._limits)
+            tx = self._tx(connection)
             return await work(tx), tx.effects
 
         # The effects follow from the commit, also when nobody waits for the result any more.
@@ -109,6 +119,6 @@ class Store:
         """Run `work` on one snapshot; it cannot change anything."""
 
         async def unit(connection: Connection) -> T:
-            return await work(Tx(connection, self._clock.now(), self._limits))
+            return await work(self._tx(connection))
 
         return await self._database.read(unit)

@@ -14,7 +14,15 @@ OUTPUT_MARKER = "NOD_OUTPUT_MARKER"
 # Carried by everything a command starts, so that all of it can be found and ended.
 WORK_ID = "NOD_WORK_ID"
 
-_OURS = ("NOD_PAYLOAD_FILE", "NOD_TRIGGER_FILE", "NOD_CONTEXT_FILE", OUTPUT_MARKER, ASKED_FILE)
+_OURS = (
+    "NOD_PAYLOAD_FILE",
+    "NOD_TRIGGER_FILE",
+    "NOD_CONTEXT_FILE",
+    "TRACEPARENT",
+    "TRACESTATE",
+    OUTPUT_MARKER,
+    ASKED_FILE,
+)
 # What a program needs to run at all and to find its own settings; none of it is a secret.
 _BASICS = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "TMPDIR", "LANG", "LANGUAGE")
 _BASIC_BEGINNINGS = ("LC_", "XDG_", "SSL_CERT_")

@@ -20,6 +20,8 @@ class Job:
     triggered: bool
     payload: Any
     trigger: Any
+    traceparent: str | None = None
+    tracestate: str | None = None
 
 
 def job_of(event: Event) -> Job | None:
@@ -34,6 +36,12 @@ def job_of(event: Event) -> Job | None:
         }:
             triggered = kind == "task_trigger"
             payload, trigger = event.get("payload"), event.get("trigger")
-            return Job(run_id, task_id, name, prompt, triggered, payload, trigger)
+            trace = _text(event, "traceparent"), _text(event, "tracestate")
+            return Job(run_id, task_id, name, prompt, triggered, payload, trigger, *trace)
         case _:
             return None
+
+
+def _text(event: Event, name: str) -> str | None:
+    found = event.get(name)
+    return found if isinstance(found, str) else None

@@ -88,7 +88,9 @@ def folder_for(options: Options, name: str) -> Path:
 
 
 def _about(job: Job) -> dict[str, str]:
+    trace = {"TRACEPARENT": job.traceparent, "TRACESTATE": job.tracestate}
     return {
+        **{name: value for name, value in trace.items() if value is not None},
         "NOD_RUN_ID": job.run_id,
         "NOD_TASK_ID": job.task_id,
         # A NUL cannot stand in an environment.

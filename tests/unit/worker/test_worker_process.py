@@ -203,6 +203,7 @@ def test_a_run_started_from_outside_finds_what_was_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("TRACEPARENT", "of the worker")
     event = {
         "type": "task_trigger",
         "event_id": "evt_1",
@@ -212,11 +213,13 @@ def test_a_run_started_from_outside_finds_what_was_sent(
         "task_prompt": "Look",
         "payload": {"ref": "main"},
         "trigger": {"source": "github"},
+        "traceparent": "00-1-2-01",
     }
     job = job_of(event)
     assert job is not None
     with workspace(job, {"run_id": "run_1", "blocks": []}, SETTINGS, OPTIONS, tmp_path) as files:
         assert '"ref": "main"' in Path(files.environment["NOD_PAYLOAD_FILE"]).read_text()
+        assert files.environment["TRACEPARENT"] == "00-1-2-01"
         assert '"github"' in Path(files.environment["NOD_TRIGGER_FILE"]).read_text()
         # `nod` can be called inside, also where its environment is not on the path.
         assert files.environment["PATH"].startswith("/nowhere:")

@@ -6,6 +6,7 @@ import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import UNSET, UnsetType
 
 from nod.actions import tasks
 from nod.actions.usage import UsageReport, usage_of_agent
@@ -52,6 +53,8 @@ class PendingTrigger(msgspec.Struct):
     run_id: str
     received_at: str
     trigger: msgspec.Raw
+    traceparent: str | UnsetType = UNSET
+    tracestate: str | UnsetType = UNSET
 
 
 class AgentTasks(TaskCalls):
@@ -118,6 +121,8 @@ def _pending(each: Outgoing) -> PendingTrigger:
         run_id=told["run_id"],
         received_at=rfc3339(each.event.created_at),
         trigger=msgspec.Raw(inbound.encode()),
+        traceparent=told.get("traceparent", UNSET),
+        tracestate=told.get("tracestate", UNSET),
     )
 
 

@@ -117,7 +117,7 @@ class Agents(Controller):
         agent_id: FromPath[str],
         data: JSONBody[AgentEdit],
     ) -> AgentView:
-        """Change name, timezone, webhook or budget. Setting the URL lets a disabled one try again."""
+        """Change name, timezone, webhook, budget. Setting the URL lets a disabled one try again."""
 
         async def change(tx: Tx) -> Agent:
             agent = await agents.get_agent(tx, user, agent_id)

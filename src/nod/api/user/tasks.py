@@ -1,6 +1,8 @@
 """The tasks of a person's agents."""
 
-from litestar import post
+from typing import Any
+
+from litestar import Request, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 
@@ -12,6 +14,7 @@ from nod.api.views import RunView, TaskView, run_view, task_view
 from nod.app import Nod
 from nod.domain.model import Agent, Run, User
 from nod.domain.task_fields import TaskFields
+from nod.domain.tracing import read_trace
 from nod.engine.fire import run_now
 from nod.store.store import Tx
 
@@ -42,11 +45,19 @@ class Tasks(TaskCalls):
 
     @post("/{task_id:str}/run")
     async def run_task(
-        self, nod: NamedDependency[Nod], agent: NamedDependency[Agent], task_id: FromPath[str]
+        self,
+        nod: NamedDependency[Nod],
+        agent: NamedDependency[Agent],
+        request: Request[Any, Any, Any],
+        task_id: FromPath[str],
     ) -> RunView:
-        """Make a run now. It waits for one that is under way, unless the task allows overlap."""
+        """Make a run now. It waits for one that is under way, unless the task allows overlap.
+
+        A W3C `traceparent` of the request goes on with the run.
+        """
+        trace = read_trace(request.headers)
 
         async def run(tx: Tx) -> Run:
-            return await run_now(tx, await tasks.get_own(tx, agent, task_id))
+            return await run_now(tx, await tasks.get_own(tx, agent, task_id), trace)
 
         return run_view(await nod.store.write(run), None)

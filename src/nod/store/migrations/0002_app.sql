@@ -266,3 +266,7 @@ CREATE UNIQUE INDEX trusted_senders_one ON trusted_senders (task_id, sender);
 
 -- Whether an agent's webhook gets an event as it is, or as a CloudEvent.
 ALTER TABLE agents ADD COLUMN webhook_format TEXT NOT NULL DEFAULT 'nod';
+
+-- Where a run stands in its caller's trace.
+ALTER TABLE runs ADD COLUMN traceparent TEXT;
+ALTER TABLE runs ADD COLUMN tracestate TEXT;
