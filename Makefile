@@ -67,8 +67,8 @@ bench: $(VENV)-bench/.bench ## the figures, side by side with peers (about ten m
 
 lock: ## write the lock files anew from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip -q install uv
-	@for set in "server:pyproject.toml --extra server --extra mcp --extra nats" "build:--group build" \
-	  "dev:pyproject.toml --extra server --extra mcp --extra nats --group dev" "bench:pyproject.toml --extra server --extra nats --group bench"; do \
+	@for set in "server:pyproject.toml --extra server --extra mcp --extra nats --extra otel" "build:--group build" \
+	  "dev:pyproject.toml --extra server --extra mcp --extra nats --extra otel --group dev" "bench:pyproject.toml --extra server --extra nats --group bench"; do \
 	  $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \
 	    $${set#*:} -o requirements/$${set%%:*}.txt; done
 	@rm -rf $(VENV)-lock

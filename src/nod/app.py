@@ -1,6 +1,7 @@
 """One Nod process: everything it is made of, put together, started and stopped in order."""
 
 import asyncio
+import os
 from functools import partial
 
 from nod.actions.act import buttons
@@ -27,7 +28,7 @@ from nod.engine.webhooks import Webhooks
 from nod.news import News
 from nod.notify.apprise_sender import AppriseSender
 from nod.notify.push import PushSender
-from nod.opening import open_bus, open_database
+from nod.opening import open_bus, open_database, open_spans
 from nod.pictures import Pictures
 from nod.secrets import Vault, load_secret_key
 from nod.store.effects import Effects
@@ -47,7 +48,14 @@ class Nod:
         self.limits = settings.limits
         self.vault = Vault(load_secret_key(settings.secret_key, settings.data_dir))
         database = open_database(settings, exclusive=True)
-        self.store = Store(database, self.clock, self.limits, self._committed)
+        self._spans = open_spans(os.environ)
+        self.store = Store(
+            database,
+            self.clock,
+            self.limits,
+            self._committed,
+            traced=self._spans is not None,
+        )
         self.pictures = Pictures(self.limits)
         self.sockets = Sockets()
         self._node = Node(settings.is_postgres, settings.role)
@@ -56,6 +64,9 @@ class Nod:
         self.heartbeats = Heartbeats(self.store, self.clock, self.limits)
         self._rush = Rush()
         self.telemetry = Telemetry(settings.log_json, calm=self._rush.over)
+        if self._spans is not None:
+            self._spans.start(self.store)
+            self.telemetry.run_ended = self._spans.run_ended
         self.telemetry.watch_sockets(lambda: len(self.sockets))
         self._news = News(
             self.sockets, self._presence, self.heartbeats, self.telemetry, self._node, self.clock
@@ -193,6 +204,8 @@ class Nod:
         if self._sender is not None:
             await self._sender.close()
         await self._news.close()
+        if self._spans is not None:
+            await self._spans.close()
         await self.store.close()
         if self._place is not None:
             self._place.leave()

@@ -1,6 +1,11 @@
-"""What the settings name outside of this process: the database, and the bus between nodes."""
+"""What the settings name outside of this process: the database, the bus between nodes, and where
+spans go."""
 
+from collections.abc import Mapping
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import structlog
 
 from nod.bus.both import Both
 from nod.bus.hints import Bus
@@ -14,6 +19,9 @@ from nod.store.rows import fragments
 from nod.store.sqlite import SqliteDatabase
 from nod.store.statements import load_statements
 from nod.store.store import Store
+
+if TYPE_CHECKING:
+    from nod.telemetry.spans import Spans
 
 
 def open_database(settings: Settings, *, exclusive: bool) -> Database:
@@ -55,6 +63,26 @@ async def open_bus(settings: Settings, store: Store) -> Bus | None:
         return bus
     lines = nats_lines(settings.bus_url, await store.read(installation))
     return Both(LineBus(lines), bus)
+
+
+def open_spans(environ: Mapping[str, str]) -> "Spans | None":
+    """The runs as spans of OpenTelemetry, where its standard variables say that they go anywhere.
+
+    Without the packages of the extra `otel` none are made, and the log says so.
+    """
+    named = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if disabled or environ.get("OTEL_TRACES_EXPORTER") == "none":
+        return None
+    if not any(environ.get(name, "").strip() for name in named):
+        return None
+    try:
+        from nod.telemetry.spans import Spans
+    except ImportError:
+        why = "they need OpenTelemetry: pip install 'nod-tasks[server,otel]'"
+        structlog.get_logger("nod.spans").warning("no spans are made", reason=why)
+        return None
+    return Spans()
 
 
 def nats_lines(url: str, installation: str) -> Lines:

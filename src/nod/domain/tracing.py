@@ -64,7 +64,12 @@ def trace_id(run: Run) -> int:
     """The trace of the run: its caller's, else one of its own."""
     if run.traceparent is not None:
         return int(run.traceparent[3:35], 16)
-    return int.from_bytes(_hash(run.id, "trace")[:16])
+    return own_trace_id(run.id)
+
+
+def own_trace_id(run_id: str) -> int:
+    """The trace of a run that was given none."""
+    return int.from_bytes(_hash(run_id, "trace")[:16])
 
 
 def parent_id(run: Run) -> int | None:

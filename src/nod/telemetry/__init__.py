@@ -43,6 +43,8 @@ class Telemetry:
         self._writer = structlog.WriteLogger(out)  # shares its lock with all lines of this stream
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
+        self.run_ended: Callable[[str], None] | None = None
+        """Hears of each run that has ended, where anybody wants to."""
         self._facts: deque[tuple[Instant, Fact]] = deque()
         self._texts: deque[str] = deque()
         self._waiting_chars = 0
@@ -67,6 +69,10 @@ class Telemetry:
         """Take note of facts, in the event loop's thread. Costs next to nothing now."""
         if not facts:
             return
+        if self.run_ended is not None:
+            for fact in facts:
+                if fact.name == "run_ended":
+                    self.run_ended(str(fact.fields["run_id"]))
         now = self._clock.now()
         self._facts.extend((now, fact) for fact in facts)
         if self._counting is None:
