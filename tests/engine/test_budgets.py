@@ -424,3 +424,5 @@ async def test_the_question_is_over_at_midnight(world: World) -> None:
     world.clock.advance(1)
     await work_off(world, DUE_DECISIONS)
     assert await decisions(world) == []
+    # Nothing follows from that, so nobody is told.
+    assert [each.kind for each in await activity(world)] == ["decision_opened"]

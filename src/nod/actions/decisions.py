@@ -294,6 +294,8 @@ async def _expire_all(tx: Tx, decisions: list[Decision]) -> None:
 
 async def _expire(tx: Tx, decision: Decision) -> None:
     await close(tx, closed(decision, "expire", tx.now))
+    if decision.kind == "budget":
+        return  # its day is over, and nothing follows from that
     await tx.chat.add_activity(
         decision.agent_id,
         "decision_expired",
