@@ -351,6 +351,17 @@ async def test_of_many_missed_fires_no_more_run_than_the_budget_has(world: World
     assert len(await decisions(world)) == 1
 
 
+async def test_with_its_agent_a_run_under_way_is_counted_and_nobody_is_asked(world: World) -> None:
+    task = await world.task("event", overlap="allow", budget={"runs": 1})
+    await take_up(world, await called(world, task))
+    [asked] = await decisions(world)
+    await world.store.write(lambda tx: agents.remove_agent(tx, world.agent))
+    assert (await used_on(world, task, MONDAY)).runs == 1
+    found = await world.store.read(lambda tx: tx.chat.decision(asked.id))
+    assert found is not None
+    assert found.status == "dismissed"
+
+
 # changing it
 
 

@@ -138,9 +138,7 @@ class Ledger:
             return []
         if task.agent_id not in self._agents:
             await self.keep([task.agent_id])
-        agent = self._agents.get(task.agent_id)
-        if agent is None:  # removed
-            return []
+        agent = self._agents[task.agent_id]  # there is one: its tasks end before it is removed
         for subject, of_task in ((task.id, task), (agent.id, None)):
             if subject not in self._accounts:
                 self._accounts[subject] = await account_of(self._tx, agent, of_task)
@@ -157,29 +155,29 @@ async def _ask(tx: Tx, account: Account) -> str:
     day, zone = await today_of(tx, account.agent.id)
     ends = start_of_day(day + timedelta(days=1), zone)
     asked = await _question(tx, account, (ends - tx.now) // SECOND)
-    if await tx.usage.open_budget_day(account.subject, day, asked.id):
-        await tx.chat.ask(asked)
-        await tx.chat.add_activity(
-            asked.agent_id,
-            "decision_opened",
-            asked.title,
-            asked.description,
-            asked.task_id,
-            None,
-            tx.now,
-            asked.id,
-        )
-        await notify.request_opened(tx, asked)
-        tx.effects.timer("rescue", asked.expires_at)
-        tx.effects.change(asked.agent_id, asked.conversation_id)
-        tx.effects.fact(
-            "budget_asked",
-            decision_id=asked.id,
-            agent_id=asked.agent_id,
-            task_id=asked.task_id,
-            conversation_id=asked.conversation_id,
-            reason=share_words(account.share),
-        )
+    await tx.usage.open_budget_day(account.subject, day, asked.id)
+    await tx.chat.ask(asked)
+    await tx.chat.add_activity(
+        asked.agent_id,
+        "decision_opened",
+        asked.title,
+        asked.description,
+        asked.task_id,
+        None,
+        tx.now,
+        asked.id,
+    )
+    await notify.request_opened(tx, asked)
+    tx.effects.timer("rescue", asked.expires_at)
+    tx.effects.change(asked.agent_id, asked.conversation_id)
+    tx.effects.fact(
+        "budget_asked",
+        decision_id=asked.id,
+        agent_id=asked.agent_id,
+        task_id=asked.task_id,
+        conversation_id=asked.conversation_id,
+        reason=share_words(account.share),
+    )
     return asked.id
 
 

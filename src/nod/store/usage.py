@@ -80,12 +80,12 @@ class Usage:
         found = await self._db.one("budget_day", subject=subject, day=str(day))
         return None if found is None else BudgetDay(*found)
 
-    async def open_budget_day(self, subject: str, day: date, decision_id: str) -> bool:
-        """The person is asked by this request. False: they have been asked already."""
-        made = await self._db.run(
+    async def open_budget_day(self, subject: str, day: date, decision_id: str) -> None:
+        """The person is asked by this request, the only one of the day. Whoever does it has the
+        agent."""
+        await self._db.run(
             "open_budget_day", subject=subject, day=str(day), decision_id=decision_id
         )
-        return made == 1
 
     async def say(self, subject: str, decision_id: str, today: Today) -> None:
         """Keep what the person said of the budget on the day of the request."""

@@ -63,9 +63,7 @@ SELECT u.timezone FROM agents a JOIN users u ON u.id = a.owner_id WHERE a.id = :
 SELECT decision_id, today FROM budget_days WHERE subject = :subject AND day = :day
 
 -- name: open_budget_day
--- Of two that ask at the same moment one does.
 INSERT INTO budget_days (subject, day, decision_id) VALUES (:subject, :day, :decision_id)
-ON CONFLICT (subject, day) DO NOTHING
 
 -- name: say_of_budget
 UPDATE budget_days SET today = :today WHERE subject = :subject AND decision_id = :decision_id
