@@ -18,7 +18,7 @@ from nod.actions import accounts, agents, answers, tasks
 from nod.actions.agents import Credentials
 from nod.app import Nod
 from nod.clock import Clock
-from nod.config import Role, load
+from nod.config import Role, load, local_url
 from nod.delivery.address_guard import AddressGuard
 from nod.domain.decisions import Answer
 from nod.domain.limits import Limits
@@ -223,14 +223,15 @@ async def running(
     }
     settings = replace(load(environ, {"port": 0}), limits=replace(Limits(drain_s=0), **limits))
     with listen(settings) as listener:
-        nod = Nod(settings, clock)
+        port = port_of(listener)
+        nod = Nod(replace(settings, public_url=local_url(settings.host, port)), clock)
         await nod.start()
         with warnings.catch_warnings():
             # The framework will want its dependencies marked in its next major version.
             warnings.simplefilter("ignore", DeprecationWarning)
             server = make_server(nod)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        started = InProcess(nod, port_of(listener), server, serving)
+        started = InProcess(nod, port, server, serving)
         try:
             await until(lambda: server.started or serving.done())
             yield started

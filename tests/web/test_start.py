@@ -4,8 +4,8 @@ import asyncio
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from html import unescape
 from pathlib import Path
 
@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from nod import Agent
+from nod.actions import setup
 from nod.domain.zones import check_timezone, timezones
 from nod.web.start import local_path
+from support.inprocess import InProcess, running
 from support.server import RunningServer
 
 EMAIL = "ann@example.org"
@@ -25,28 +27,45 @@ LINK = re.compile(r"Create the owner: (\S+)")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path).start()
-    yield running
-    running.stop()
+async def server(tmp_path: Path) -> AsyncIterator[InProcess]:
+    """A server that has no account yet, and whose time goes on."""
+    async with running(tmp_path) as started:
+        yield started
 
 
-def browser(server: RunningServer) -> httpx.AsyncClient:
+@contextmanager
+def serving(folder: Path, environ: Mapping[str, str]) -> Iterator[RunningServer]:
+    """`nod serve`, which prints a link."""
+    server = RunningServer(folder, environ).start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def browser(server: InProcess | RunningServer) -> httpx.AsyncClient:
     """A browser that shows each answer, also one that leads elsewhere."""
     return httpx.AsyncClient(base_url=server.url, headers=NAVIGATES, timeout=20)
 
 
-def setup_path(server: RunningServer) -> str:
+def printed_path(server: RunningServer) -> str:
     """Where the link that was printed leads."""
     found = LINK.findall(server.log)
-    return "/setup/" + str(found[-1]).rpartition("/")[2]
+    return setup.PATH + str(found[-1]).rpartition("/")[2]
+
+
+async def setup_path(server: InProcess) -> str:
+    """Where a link leads that is made as `nod serve` makes the one it prints."""
+    token = await server.nod.store.write(setup.make_setup_link)
+    assert token is not None
+    return setup.PATH + token
 
 
 @asynccontextmanager
-async def owner(server: RunningServer) -> AsyncIterator[httpx.AsyncClient]:
+async def owner(server: InProcess) -> AsyncIterator[httpx.AsyncClient]:
     """The browser in which the first account was made."""
     async with browser(server) as page:
-        answer = await page.post(setup_path(server), data=OWNER)
+        answer = await page.post(await setup_path(server), data=OWNER)
         assert answer.status_code == 303, answer.text
         yield page
 
@@ -56,22 +75,25 @@ async def sign_in(page: httpx.AsyncClient, password: str = PASSWORD, **more: str
 
 
 async def test_the_printed_link_makes_one_account_signs_its_owner_in_and_is_used_up(
-    server: RunningServer,
+    tmp_path: Path,
 ) -> None:
-    async with browser(server) as page:
-        path = setup_path(server)
-        form = await page.get(path)
-        assert form.status_code == 200
-        assert "data-zone" in form.text
-        assert "script-src 'self'" in form.headers["Content-Security-Policy"]
-        made = await page.post(path, data=OWNER)
-        assert (made.status_code, made.headers["Location"]) == (303, "/agents/new")
-        assert (await page.get("/agents/new")).status_code == 200
-        assert (await page.get(path)).status_code == 409
-        assert (await page.post(path, data={**OWNER, "email": "b@example.org"})).status_code == 409
+    with serving(tmp_path, {}) as server:
+        async with browser(server) as page:
+            path = printed_path(server)
+            form = await page.get(path)
+            assert form.status_code == 200
+            assert "data-zone" in form.text
+            assert "script-src 'self'" in form.headers["Content-Security-Policy"]
+            made = await page.post(path, data=OWNER)
+            assert (made.status_code, made.headers["Location"]) == (303, "/agents/new")
+            assert (await page.get("/agents/new")).status_code == 200
+            assert (await page.get(path)).status_code == 409
+            assert (
+                await page.post(path, data={**OWNER, "email": "b@example.org"})
+            ).status_code == 409
 
 
-async def test_a_link_that_was_not_printed_makes_no_account(server: RunningServer) -> None:
+async def test_a_link_that_was_not_printed_makes_no_account(server: InProcess) -> None:
     async with browser(server) as page:
         assert (await page.get("/setup/guess")).status_code == 404
         assert (await page.post("/setup/guess", data=OWNER)).status_code == 404
@@ -87,20 +109,21 @@ async def test_a_link_that_was_not_printed_makes_no_account(server: RunningServe
     ],
 )
 async def test_a_wrong_field_at_the_first_start_is_named_and_the_rest_is_kept(
-    server: RunningServer, wrong: dict[str, str], says: str
+    server: InProcess, wrong: dict[str, str], says: str
 ) -> None:
     async with browser(server) as page:
-        answer = await page.post(setup_path(server), data={**OWNER, "name": "Ann <b>", **wrong})
+        path = await setup_path(server)
+        answer = await page.post(path, data={**OWNER, "name": "Ann <b>", **wrong})
         assert answer.status_code == 400
         assert says in answer.text
         at = rf'<[^>]* id="{next(iter(wrong))}"[^>]* aria-invalid="true" aria-describedby="wrong'
         assert re.search(at, answer.text)
         assert 'value="Ann &lt;b&gt;"' in answer.text
         assert PASSWORD not in answer.text
-        assert (await page.get(setup_path(server))).status_code == 200
+        assert (await page.get(path)).status_code == 200
 
 
-async def test_signing_in_leads_to_the_page_that_was_asked_for(server: RunningServer) -> None:
+async def test_signing_in_leads_to_the_page_that_was_asked_for(server: InProcess) -> None:
     async with owner(server), browser(server) as page:
         asked = await page.get("/agents/new")
         assert asked.headers["Location"] == "/login?next=/agents/new"
@@ -111,7 +134,7 @@ async def test_signing_in_leads_to_the_page_that_was_asked_for(server: RunningSe
 
 
 async def test_a_wrong_password_is_said_at_the_form_and_signs_nobody_in(
-    server: RunningServer,
+    server: InProcess,
 ) -> None:
     async with owner(server), browser(server) as page:
         answer = await sign_in(page, "wrong password")
@@ -123,7 +146,7 @@ async def test_a_wrong_password_is_said_at_the_form_and_signs_nobody_in(
 
 
 async def test_too_many_wrong_passwords_are_said_with_when_to_try_again(
-    server: RunningServer,
+    server: InProcess,
 ) -> None:
     async with owner(server), browser(server) as page:
         for _ in range(10):
@@ -143,7 +166,7 @@ def test_signing_in_never_leads_to_another_site(elsewhere: str) -> None:
 
 
 async def test_the_form_and_the_answer_of_signing_in_refuse_another_site(
-    server: RunningServer,
+    server: InProcess,
 ) -> None:
     async with owner(server), browser(server) as page:
         form = await page.get("/login", params={"next": "//evil.example"})
@@ -152,7 +175,7 @@ async def test_the_form_and_the_answer_of_signing_in_refuse_another_site(
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
-    server: RunningServer,
+    server: InProcess,
 ) -> None:
     async with owner(server), browser(server) as page:
         cookie = (await sign_in(page)).headers["Set-Cookie"]
@@ -162,16 +185,13 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
 
 
 async def test_behind_https_the_cookie_is_bound_to_the_host_and_secure(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path, {"NOD_PUBLIC_URL": "https://nod.example.org"}).start()
-    try:
+    with serving(tmp_path, {"NOD_PUBLIC_URL": "https://nod.example.org"}) as server:
         async with browser(server) as page:
             assert "https://nod.example.org/setup/" in server.log
-            cookie = (await page.post(setup_path(server), data=OWNER)).headers["Set-Cookie"]
-        assert cookie.startswith("__Host-nod=")
-        assert {"HttpOnly", "Secure", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
-        assert "Domain" not in cookie
-    finally:
-        server.stop()
+            cookie = (await page.post(printed_path(server), data=OWNER)).headers["Set-Cookie"]
+    assert cookie.startswith("__Host-nod=")
+    assert {"HttpOnly", "Secure", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
 
 
 @pytest.mark.parametrize(
@@ -184,7 +204,7 @@ async def test_behind_https_the_cookie_is_bound_to_the_host_and_secure(tmp_path:
     ],
 )
 async def test_a_change_that_another_site_asks_for_is_refused(
-    server: RunningServer, headers: dict[str, str]
+    server: InProcess, headers: dict[str, str]
 ) -> None:
     async with owner(server) as page, httpx.AsyncClient(base_url=server.url) as other:
         other.cookies = page.cookies
@@ -194,14 +214,14 @@ async def test_a_change_that_another_site_asks_for_is_refused(
         assert (await page.get("/agents/new")).status_code == 200
 
 
-async def test_a_browser_that_only_names_its_origin_can_sign_in(server: RunningServer) -> None:
+async def test_a_browser_that_only_names_its_origin_can_sign_in(server: InProcess) -> None:
     async with owner(server), httpx.AsyncClient(base_url=server.url) as page:
         page.headers["Origin"] = server.url
         assert (await sign_in(page)).status_code == 303
 
 
 async def test_signing_out_ends_the_session_and_clears_what_the_browser_kept(
-    server: RunningServer,
+    server: InProcess,
 ) -> None:
     async with owner(server) as page:
         held = dict(page.cookies)
@@ -224,7 +244,7 @@ def _shown(html: str, name: str) -> str:
 
 
 async def test_a_new_agents_secret_is_shown_once_with_how_to_connect_it(
-    server: RunningServer,
+    server: InProcess,
 ) -> None:
     async with owner(server) as page:
         made = await page.post("/agents/new", data={"name": "Ada", "kind": "interactive"})
@@ -242,7 +262,7 @@ async def test_a_new_agents_secret_is_shown_once_with_how_to_connect_it(
 
 @pytest.mark.parametrize("kind", ["interactive", "approval_only"])
 async def test_what_the_page_shows_for_mcp_can_be_given_as_it_stands(
-    server: RunningServer, kind: str
+    server: InProcess, kind: str
 ) -> None:
     async with owner(server) as page:
         made = (await page.post("/agents/new", data={"name": "Ada", "kind": kind})).text
@@ -280,7 +300,7 @@ def _block(html: str, name: str) -> str:
     return unescape(found[1])
 
 
-async def test_an_agent_without_a_name_is_asked_for_again(server: RunningServer) -> None:
+async def test_an_agent_without_a_name_is_asked_for_again(server: InProcess) -> None:
     async with owner(server) as page:
         answer = await page.post("/agents/new", data={"name": " ", "kind": "approval_only"})
         assert answer.status_code == 400
@@ -288,7 +308,7 @@ async def test_an_agent_without_a_name_is_asked_for_again(server: RunningServer)
         assert re.search(r'value="approval_only"\s+checked', answer.text)
 
 
-async def test_an_agent_that_only_asks_is_offered_no_alarm(server: RunningServer) -> None:
+async def test_an_agent_that_only_asks_is_offered_no_alarm(server: InProcess) -> None:
     async with owner(server) as page:
         made = await page.post("/agents/new", data={"name": "Ci", "kind": "approval_only"})
         assert "test-task" not in made.text
@@ -308,7 +328,7 @@ async def _live(page: httpx.AsyncClient, wanted: str, ready: asyncio.Event) -> N
 
 @pytest.mark.parametrize("way", ["socket", "polling"])
 async def test_the_page_hears_that_the_agent_has_come_and_shows_it(
-    server: RunningServer, way: str
+    server: InProcess, way: str
 ) -> None:
     async with owner(server) as page:
         made = (await page.post("/agents/new", data={"name": "Ada"})).text
@@ -333,7 +353,7 @@ async def test_the_page_hears_that_the_agent_has_come_and_shows_it(
 
 
 async def test_a_webhook_address_is_set_on_the_page_and_a_wrong_one_named(
-    server: RunningServer,
+    server: InProcess,
 ) -> None:
     async with owner(server) as page:
         made = (await page.post("/agents/new", data={"name": "Ada"})).text
@@ -345,7 +365,7 @@ async def test_a_webhook_address_is_set_on_the_page_and_a_wrong_one_named(
         assert (right.status_code, "Set" in right.text) == (200, True)
 
 
-async def test_the_test_alarm_rings_and_leads_to_the_chat(server: RunningServer) -> None:
+async def test_the_test_alarm_rings_and_leads_to_the_chat(server: InProcess) -> None:
     async with owner(server) as page:
         made = (await page.post("/agents/new", data={"name": "Ada"})).text
         agent_id, secret = _shown(made, "agent-id"), _shown(made, "secret")
@@ -359,7 +379,7 @@ async def test_the_test_alarm_rings_and_leads_to_the_chat(server: RunningServer)
         assert "Ann" in event["task_prompt"]
 
 
-async def test_somebody_elses_agent_is_nowhere_to_be_found(server: RunningServer) -> None:
+async def test_somebody_elses_agent_is_nowhere_to_be_found(server: InProcess) -> None:
     async with owner(server) as page:
         for path in ("webhook", "test-task"):
             assert (await page.post(f"/agents/agt_other/{path}")).status_code == 404
