@@ -6,9 +6,7 @@ field of the example, with the same JSON type; ids have their prefix; times end 
 
 import asyncio
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,13 +175,6 @@ class Agent:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    started = RunningServer(tmp_path).start()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
 def agent(server: RunningServer) -> Agent:
     return Agent(server, asyncio.run(server.add_agent()))
 
@@ -261,7 +252,7 @@ def test_a_task_that_is_due_is_pushed_executed_and_completed(
 
     # The scratchpad is cleared, and the person has a bubble in the chat without another call.
     assert agent.does("GET", f"{run}/context") == {"run_id": due["run_id"], "blocks": []}
-    (bubble,) = chat_of_first_person(server)
+    (bubble,) = chat_of_first_person(server, agent)
     assert (bubble["kind"], bubble["task_run_id"], bubble["text"]) == (
         "task",
         due["run_id"],
@@ -270,11 +261,12 @@ def test_a_task_that_is_due_is_pushed_executed_and_completed(
     socket.close()
 
 
-def chat_of_first_person(server: RunningServer) -> list[dict[str, Any]]:
-    """The messages that the first account sees, over the API of people."""
+def chat_of_first_person(server: RunningServer, agent: Agent) -> list[dict[str, Any]]:
+    """The agent's messages that the first account sees, over the API of people."""
     token = asyncio.run(token_of_first_person(server))
     headers = {"Authorization": f"Bearer {token}"}
-    (conversation,) = call("GET", f"{server.url}/api/conversations", headers).body
+    found = call("GET", f"{server.url}/api/conversations", headers).body
+    (conversation,) = [each for each in found if each["agent_id"] == agent.id]
     url = f"{server.url}/api/conversations/{conversation['id']}/messages"
     messages: list[dict[str, Any]] = call("GET", url, headers).body
     return messages
