@@ -11,8 +11,6 @@ from support.page import Visit, axe_in_every_look, out_of_size, sign_in, visitin
 from support.page_table import PAGES, Shown
 from support.sample import furnish
 
-by_page = pytest.mark.parametrize("shown", PAGES, ids=[each.name for each in PAGES])
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["House"]:
@@ -44,15 +42,9 @@ async def opened(visit: Visit, house: House, shown: Shown) -> Page:
     return await visit.page(house.address(shown))
 
 
-@by_page
-async def test_axe_finds_nothing_in_light_and_dark_on_phone_and_desk(
+@pytest.mark.parametrize("shown", PAGES, ids=[each.name for each in PAGES])
+async def test_axe_finds_nothing_in_any_look_nothing_is_too_wide_and_no_target_too_small(
     visit: Visit, house: House, shown: Shown
 ) -> None:
-    assert await axe_in_every_look(await opened(visit, house, shown)) == {}
-
-
-@by_page
-async def test_nothing_is_wider_than_the_window_and_no_target_is_too_small(
-    visit: Visit, house: House, shown: Shown
-) -> None:
-    assert await out_of_size(await opened(visit, house, shown)) == {}
+    page = await opened(visit, house, shown)
+    assert {**await axe_in_every_look(page), **await out_of_size(page)} == {}
