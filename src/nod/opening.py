@@ -2,6 +2,7 @@
 spans go."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from nod.bus.line import LineBus, Lines
 from nod.config import Settings
 from nod.domain.errors import Unavailable
 from nod.engine.notifier import installation
-from nod.store.migrate import load_migrations
+from nod.store.migrate import Migration, load_migrations
 from nod.store.port import Database
 from nod.store.rows import fragments
 from nod.store.sqlite import SqliteDatabase
-from nod.store.statements import load_statements
+from nod.store.statements import Dialect, Statements, load_statements
 from nod.store.store import Store
 
 if TYPE_CHECKING:
@@ -29,23 +30,24 @@ def open_database(settings: Settings, *, exclusive: bool) -> Database:
 
     A PostgreSQL server has room for several. Without `exclusive` they are told of changes.
     """
-    here = files("nod.store")
     if settings.is_postgres:
         from nod.store.postgres import PostgresDatabase
 
         return PostgresDatabase(
             settings.database_url,
-            load_statements(here / "sql", "postgres", fragments()),
-            load_migrations(here / "migrations", "postgres"),
+            *_sql("postgres"),
             connections=settings.limits.database_connections,
             beside=not exclusive,
         )
-    return SqliteDatabase(
-        settings.database_path,
-        load_statements(here / "sql", "sqlite", fragments()),
-        load_migrations(here / "migrations"),
-        exclusive=exclusive,
-    )
+    return SqliteDatabase(settings.database_path, *_sql("sqlite"), exclusive=exclusive)
+
+
+@lru_cache
+def _sql(dialect: Dialect) -> tuple[Statements, tuple[Migration, ...]]:
+    """What is said to the database. Whoever opens many, as tests do, reads the files once."""
+    here = files("nod.store")
+    statements = load_statements(here / "sql", dialect, fragments())
+    return statements, load_migrations(here / "migrations", dialect)
 
 
 async def open_bus(settings: Settings, store: Store) -> Bus | None:
