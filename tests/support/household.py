@@ -24,6 +24,7 @@ from nod.engine.outbox import make_event, put
 from nod.engine.settle import put_output
 from nod.server import Doors
 from nod.store.store import Tx
+from support.databases import url_with_schema
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 
@@ -56,7 +57,11 @@ class Household:
 @asynccontextmanager
 async def open_household(folder: Path, **environ: str) -> AsyncIterator[Household]:
     """A running Nod in `folder`, with Ann and Eve."""
-    nod = Nod(load({"NOD_PUBLIC_URL": "https://nod.example.org", **environ}, {"data_dir": folder}))
+    given = {
+        "NOD_PUBLIC_URL": "https://nod.example.org",
+        "NOD_DATABASE_URL": url_with_schema(folder),
+    }
+    nod = Nod(load({**given, **environ}, {"data_dir": folder}))
     await nod.start()
     doors = Doors(nod)
     nobody = _client(doors, {})

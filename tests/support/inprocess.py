@@ -28,7 +28,7 @@ from nod.domain.task_fields import TaskFields
 from nod.engine.outbox import make_run_event, put
 from nod.server import Server, listen, make_server, port_of
 from nod.store.store import Tx
-from support.databases import url_of
+from support.databases import url_with_schema
 from support.nats import bus_of
 
 PATIENCE_S = 20.0
@@ -216,7 +216,7 @@ async def running(
     """A Nod on the data in `folder`, with some limits made small; stopped at the end."""
     environ = {
         "NOD_DATA_DIR": str(folder),
-        "NOD_DATABASE_URL": url_of(folder),
+        "NOD_DATABASE_URL": url_with_schema(folder),
         "NOD_BUS_URL": bus_of(folder),
         "NOD_ROLE": role,
         "NOD_ALLOW_WEBHOOK_NETS": "127.0.0.0/8",

@@ -22,7 +22,7 @@ from nod.secrets import Vault
 from nod.store.effects import Effects, Fact
 from nod.store.store import Store, Tx
 from support.clock import FakeClock
-from support.databases import url_of
+from support.databases import url_with_schema
 
 
 @dataclass
@@ -76,7 +76,8 @@ def open_store(
     folder: Path, clock: Clock, limits: Limits, on_commit: Callable[[Effects], None]
 ) -> Store:
     """The database that `folder` stands for, not started yet."""
-    settings = load({"NOD_DATABASE_URL": url_of(folder), "NOD_DATA_DIR": str(folder)}, {})
+    environ = {"NOD_DATABASE_URL": url_with_schema(folder), "NOD_DATA_DIR": str(folder)}
+    settings = load(environ, {})
     return Store(open_database(settings, exclusive=True), clock, limits, on_commit)
 
 
