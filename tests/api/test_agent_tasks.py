@@ -58,6 +58,7 @@ async def test_a_task_has_every_default_of_the_contract(
         "notify": "always",
         "budget": None,
         "budget_by": None,
+        "quarantine": False,
     }
     assert {name: made[name] for name in expected} == expected
     assert made["next_run_at"].endswith("T09:00:00Z")

@@ -245,7 +245,7 @@ def differences(one: Task, other: Task) -> set[str]:
 async def test_every_field_that_a_task_may_be_given_is_in_the_form(ann: httpx.AsyncClient) -> None:
     _, form = await form_for(ann)
     # The schedule is in words; the switch is in the list; who may call is chosen at the address.
-    elsewhere = {"schedule", "run_at", "enabled", "verify", "verify_secret"}
+    elsewhere = {"schedule", "run_at", "enabled", "verify", "verify_secret", "quarantine"}
     boxes = {"idempotent"}
     in_parts = {"budget"}
     assert set(TaskFields.__struct_fields__) - elsewhere - boxes - in_parts <= set(form)
