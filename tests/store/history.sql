@@ -95,9 +95,9 @@ INSERT INTO message_search SELECT seq, array_to_tsvector(ARRAY['@' || substr(age
 ALTER TABLE run_outputs ENABLE TRIGGER search_output;
 ALTER TABLE messages ENABLE TRIGGER search_message;
 
-ANALYZE;
-
 INSERT INTO held_calls SELECT 'run_' || n, 'tsk_' || n % 3000 + 1, 'curl', '{}' FROM grown (6000) n;
 
 INSERT INTO trusted_senders SELECT 'tru_' || n, 'tsk_' || n % 3000 + 1, 'curl ' || n, '{}', '', n, 0,
   NULL FROM grown (6000) n;
+
+ANALYZE;
