@@ -57,7 +57,8 @@ def shape_of(payload: Any, query: Iterable[str], media_type: str, limits: Limits
 
 def news(shape: Shape, known: Shape) -> tuple[str, ...]:
     """What of the shape was not there before."""
-    return tuple(part for part in shape.parts if part not in set(known.parts))
+    before = set(known.parts)
+    return tuple(part for part in shape.parts if part not in before)
 
 
 def merged(one: Shape, other: Shape) -> Shape:
