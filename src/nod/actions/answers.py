@@ -13,7 +13,7 @@ import msgspec
 
 from nod.actions import rules, tasks
 from nod.actions.checks import limited
-from nod.actions.closing import close, facts
+from nod.actions.closing import close
 from nod.actions.decisions import get_decision
 from nod.domain.decisions import Answer, answered
 from nod.domain.errors import Conflict, InvalidInput, NodError, NotFound
@@ -23,6 +23,7 @@ from nod.domain.task_fields import TaskFields
 from nod.engine import budgets, quarantine
 from nod.engine.batches import Item, Work
 from nod.engine.fire import run_now
+from nod.engine.requests import facts
 from nod.secrets import Vault
 from nod.store.store import Tx
 

@@ -9,6 +9,7 @@ from nod.domain.model import Decision, Run
 from nod.domain.tracing import sent_trace
 from nod.engine.outbox import make_event, put
 from nod.engine.quarantine import carry_out
+from nod.engine.requests import facts
 from nod.engine.settle import answer as go_on
 from nod.store.store import Tx
 
@@ -31,19 +32,6 @@ async def close(tx: Tx, decision: Decision) -> Decision:
     tx.effects.fact("decision_closed", **facts(decision))
     tx.effects.change(decision.id, decision.agent_id, decision.conversation_id)
     return decision
-
-
-def facts(decision: Decision) -> dict[str, Any]:
-    """What a fact about a decision says."""
-    return {
-        "decision_id": decision.id,
-        "agent_id": decision.agent_id,
-        "run_id": decision.run_id,
-        "task_id": decision.task_id,
-        "conversation_id": decision.conversation_id,
-        "kind": decision.kind,
-        "status": decision.status,
-    }
 
 
 async def _tell_agent(tx: Tx, decision: Decision, run: Run | None) -> None:

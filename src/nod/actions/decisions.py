@@ -14,7 +14,7 @@ from msgspec import UNSET
 from nod.actions import rules, tasks
 from nod.actions.chat import check_interactive, conversation_of, named_run
 from nod.actions.checks import limited, required
-from nod.actions.closing import close, facts
+from nod.actions.closing import close
 from nod.actions.rules import AlwaysOption
 from nod.domain.decisions import OF_NOD, closed, make_decision, next_warning
 from nod.domain.errors import InvalidInput, NotFound, TooMany
@@ -25,6 +25,7 @@ from nod.domain.task_fields import TaskFields
 from nod.domain.words import duration_words
 from nod.engine import notify
 from nod.engine.batches import Item, Work
+from nod.engine.requests import facts, open_request
 from nod.engine.settle import ask
 from nod.store.chat import LAST_ID
 from nod.store.store import Tx
@@ -93,7 +94,7 @@ async def open_decision(
     )
     rule = await rules.answering(tx, decision)
     if rule is None:
-        return await _put_before(tx, decision)
+        return await open_request(tx, decision)
     await tx.chat.ask(decision)
     return await close(tx, await rules.apply(tx, rule, decision))
 
@@ -115,7 +116,7 @@ async def propose_task(
     )
     await tasks.check(tx, agent, given)
     asked = await _draft(tx, agent, "proposal", fields, via)
-    return await _put_before(tx, replace(asked, proposal=_json(given)))
+    return await open_request(tx, replace(asked, proposal=_json(given)))
 
 
 async def _draft(
@@ -205,25 +206,6 @@ def _expires_in_s(asked: int | None, limits: Limits) -> int:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-async def _put_before(tx: Tx, decision: Decision) -> Decision:
-    await tx.chat.ask(decision)
-    await tx.chat.add_activity(
-        decision.agent_id,
-        "decision_opened",
-        decision.title,
-        decision.description,
-        decision.task_id,
-        decision.run_id,
-        tx.now,
-        decision.id,
-    )
-    await notify.request_opened(tx, decision)
-    tx.effects.fact("decision_opened", **facts(decision))
-    tx.effects.timer("rescue", decision.warn_at or decision.expires_at)
-    tx.effects.change(decision.agent_id, decision.conversation_id)
-    return decision
 
 
 # looking

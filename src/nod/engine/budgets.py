@@ -28,7 +28,7 @@ from nod.domain.decisions import make_decision
 from nod.domain.instant import SECOND
 from nod.domain.model import Agent, Decision, Run, Task
 from nod.domain.zones import known_timezone, start_of_day
-from nod.engine import notify
+from nod.engine.requests import open_request
 from nod.store.store import Tx
 
 _SAID: dict[str, Today] = {"approved": "go_on", "rejected": "stop"}
@@ -156,28 +156,7 @@ async def _ask(tx: Tx, account: Account) -> str:
     ends = start_of_day(day + timedelta(days=1), zone)
     asked = await _question(tx, account, (ends - tx.now) // SECOND)
     await tx.usage.open_budget_day(account.subject, day, asked.id)
-    await tx.chat.ask(asked)
-    await tx.chat.add_activity(
-        asked.agent_id,
-        "decision_opened",
-        asked.title,
-        asked.description,
-        asked.task_id,
-        None,
-        tx.now,
-        asked.id,
-    )
-    await notify.request_opened(tx, asked)
-    tx.effects.timer("rescue", asked.expires_at)
-    tx.effects.change(asked.agent_id, asked.conversation_id)
-    tx.effects.fact(
-        "budget_asked",
-        decision_id=asked.id,
-        agent_id=asked.agent_id,
-        task_id=asked.task_id,
-        conversation_id=asked.conversation_id,
-        reason=share_words(account.share),
-    )
+    await open_request(tx, asked)
     return asked.id
 
 

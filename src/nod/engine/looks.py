@@ -14,7 +14,7 @@ from nod.domain.callers import Caller, ShownCall, shown_call
 from nod.domain.decisions import make_decision
 from nod.domain.model import Decision, Run, Task
 from nod.domain.payload_shape import Shape
-from nod.engine import notify
+from nod.engine.requests import open_request
 from nod.store.calls import Waiting
 from nod.store.store import Tx
 
@@ -93,20 +93,7 @@ async def _open(tx: Tx, task: Task, waiting: list[Waiting]) -> None:
         always_allow_label="this sender and what it brings",
         call=_json(_counted(shown, waiting)),
     )
-    await tx.chat.ask(look)
-    await tx.chat.add_activity(
-        task.agent_id,
-        "decision_opened",
-        look.title,
-        look.description,
-        task.id,
-        oldest.run.id,
-        tx.now,
-        look.id,
-    )
-    await notify.request_opened(tx, look)
-    tx.effects.timer("rescue", look.warn_at or look.expires_at)
-    tx.effects.change(look.agent_id, look.conversation_id)
+    await open_request(tx, look, run_id=oldest.run.id)
 
 
 def _json(shown: ShownCall) -> str:
