@@ -1,6 +1,7 @@
 """The PostgreSQL server is stopped and started while Nod runs: nothing is lost, nothing twice."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,7 @@ async def test_a_server_that_is_restarted_and_one_that_crashes_cost_no_run(
     assert [len(runs) for runs in found.values()] == [1] * COUNT
     assert {run.id for runs in found.values() for run in runs} == set(arrivals.events)
     assert await asyncio.to_thread(server.stop) == 0
-    assert server.log.count("the database is away") == 2
-    assert server.log.count("the database is back") == 2
-    assert "Traceback" not in server.log
+    assert "Traceback" not in server.log, server.log
+    # A server that comes back from a crash may let somebody in and turn others away once more.
+    said = re.findall("the database is (away|back)", server.log)
+    assert said in (["away", "back"] * 2, ["away", "back"] * 3)

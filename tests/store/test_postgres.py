@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -401,19 +402,33 @@ def test_what_one_database_alone_has_stands_in_a_file_of_its_own(tmp_path: Path)
     assert re.findall(r"SELECT '(.+)';", step.sql) == ["0001_first.sql", "0001_first.postgres.sql"]
 
 
+async def _broken(self: Any, **_: Any) -> None:
+    self.terminate()
+    raise BrokenPipeError(32, "Broken pipe")
+
+
 async def test_a_connection_that_breaks_while_it_is_given_back_costs_its_unit_nothing(
     database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(self: Any, **_: Any) -> None:
-        self.terminate()
-        raise BrokenPipeError(32, "Broken pipe")
-
     async def unit(connection: Connection) -> str:
         await connection.one("hold", id="a")
         # As when another unit has just found out that the server was restarted.
         await database._pool.expire()
         return "done"
 
-    monkeypatch.setattr(asyncpg.Connection, "close", broken)
+    monkeypatch.setattr(asyncpg.Connection, "close", _broken)
     assert await database.write(unit) == "done"
     assert await database.write(unit) == "done"
+
+
+async def test_a_connection_of_before_that_is_gone_is_nobodys_error(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
+    await database.write(add("a"))
+    await database._pool.expire()
+    monkeypatch.setattr(asyncpg.Connection, "close", _broken)
+    assert await database.read(ids) == ["a"]
+    gc.collect()  # an error that nobody has asked for is told when its task is thrown away
+    assert complaints == []

@@ -18,6 +18,7 @@ _ANSWER_S = 30.0
 _CONNECT_S = 5.0
 _LEND_S = 10.0
 _STATEMENT_CACHE = 512
+_GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _SESSION = {
     "application_name": "nod",
     # Compiling a statement takes longer than any of ours runs.
@@ -28,6 +29,15 @@ _SESSION = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """One that is closed without complaint, also when nobody is left to say good-bye to: the pool
+    closes those of before behind everybody's back, where an error would be nobody's."""
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        with contextlib.suppress(*_GONE):
+            await super().close(timeout=timeout)
 
 
 class Pool:
@@ -57,6 +67,7 @@ class Pool:
                 statement_cache_size=_STATEMENT_CACHE,
                 max_cached_statement_lifetime=0,
                 reset=_as_it_is,
+                connection_class=_Connection,
                 **_settings(),
             )
         except Exception as error:
@@ -77,9 +88,9 @@ class Pool:
         try:
             yield raw
         finally:
-            # A connection of before is closed by this. That it cannot be said good-bye to any more
-            # is nothing to the unit, which may have been stored.
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # That a connection cannot be given back as it should is nothing to the unit, which may
+            # have been stored.
+            with contextlib.suppress(*_GONE):
                 await self._pool.release(raw)
 
     async def _lend(self) -> Any:
