@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.pool import PoolConnectionHolder
 from structlog.testing import capture_logs
 
 from nod.config import load
@@ -419,6 +420,21 @@ async def test_a_connection_that_breaks_while_it_is_given_back_costs_its_unit_no
     monkeypatch.setattr(asyncpg.Connection, "close", _broken)
     assert await database.write(unit) == "done"
     assert await database.write(unit) == "done"
+
+
+async def test_a_connection_that_the_pool_has_back_already_costs_its_unit_nothing(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = PoolConnectionHolder.release
+
+    async def late(self: Any, timeout: float | None) -> None:
+        # As when the connection is lost, and given up, in this moment.
+        await release(self, timeout)
+        await release(self, timeout)
+
+    monkeypatch.setattr(PoolConnectionHolder, "release", late)
+    await database.write(add("a"))
+    assert await database.read(ids) == ["a"]
 
 
 async def test_a_connection_of_before_that_is_gone_is_nobodys_error(

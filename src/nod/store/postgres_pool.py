@@ -18,7 +18,8 @@ _ANSWER_S = 30.0
 _CONNECT_S = 5.0
 _LEND_S = 10.0
 _STATEMENT_CACHE = 512
-_GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# What closing or giving back runs into where the connection, or its place in the pool, is lost.
+_GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _SESSION = {
     "application_name": "nod",
     # Compiling a statement takes longer than any of ours runs.
