@@ -84,8 +84,8 @@ class Place:
             return await self._report(not_run("not started: the worker was stopped"), began)
         run = await answered(self._client, requests.run(job.run_id))
         if run["status"] in ENDED:
-            logger.info("%s not started, it is already %s: %s", job.run_id, run["status"], job.name)
             self._forget()
+            logger.info("%s not started, it is already %s: %s", job.run_id, run["status"], job.name)
             return "failed"
         if state == "parked" and not self._signals.answers:
             return "parked"
@@ -110,9 +110,9 @@ class Place:
         except OSError as error:
             report = not_run(f"cannot run {self._options.program!r} here: {error}")
         if self._signals.over.is_set():
+            self._forget()
             status = self._signals.over_status
             logger.info("%s stopped, Nod says it is %s: %s", job.run_id, status, job.name)
-            self._forget()
             return "failed"
         if report is None:
             used = self._recipe.usage if self._recipe is not None else {}
@@ -189,8 +189,8 @@ class Place:
         job, took_s = self._job, time.monotonic() - began
         self._journal.mark(job.run_id, "done", asdict(report))
         outcome = await deliver(self._client, job.run_id, report)
-        logger.info("%s %s after %.1f s: %s", job.run_id, outcome, took_s, job.name)
         self._forget()
+        logger.info("%s %s after %.1f s: %s", job.run_id, outcome, took_s, job.name)
         return "completed" if outcome == "completed" else "failed"
 
     def _forget(self) -> None:
