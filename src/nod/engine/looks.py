@@ -47,9 +47,8 @@ async def show(tx: Tx, task_id: str) -> None:
             return
         await tx.chat.dismiss(look, tx.now)
         tx.effects.change(look.id, look.agent_id, look.conversation_id)
-    task = await tx.tasks.get(task_id)
-    if waiting and task is not None:
-        await _open(tx, task, waiting)
+    if waiting:
+        await _open(tx, await tx.tasks.known(task_id), waiting)
 
 
 def like(waiting: list[Waiting], run_id: str) -> list[Waiting]:

@@ -32,8 +32,8 @@ async def run_ended(
 
 async def output_changed(tx: Tx, run: Run) -> None:
     """A run that is over got its output after all: it may be the change a person waits for."""
-    task = await tx.tasks.get(run.task_id)
-    if task is not None and task.notify == "changes":
+    task = await tx.tasks.known(run.task_id)
+    if task.notify == "changes":
         await run_ended(tx, task, run)
 
 

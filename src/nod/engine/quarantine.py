@@ -73,9 +73,7 @@ async def carry_out(tx: Tx, look: Decision) -> None:
 
     Trusting lets in all that are like it, and those that come later; approving alone this one.
     """
-    task = await tx.tasks.get(look.task_id or "")
-    if task is None:
-        return
+    task = await tx.tasks.known(look.task_id or "")
     alike = like(await tx.calls.waiting(task.id), _run_id(look))
     if look.status != "approved":
         for each in alike:
@@ -100,9 +98,7 @@ async def _let_in(tx: Tx, task: Task, runs: Sequence[Run]) -> None:
 
 async def _trusted(tx: Tx, look: Decision, alike: Sequence[Waiting]) -> TrustedSender:
     """The sender of a call, with what it may bring from now on."""
-    if not alike:
-        raise Conflict("the call has ended meanwhile, so there is nothing to trust")
-    caller = caller_of(alike[0])
+    caller = caller_of(alike[0])  # there is one: a request that has lost its call is closed
     before = await tx.calls.sender(alike[0].run.task_id, caller.sender)
     shape = caller.shape if before is None else merged(caller.shape, _known(before) or Shape(()))
     most = tx.limits.shape_places

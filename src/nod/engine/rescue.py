@@ -70,14 +70,13 @@ async def _bury(tx: Tx, event: Event) -> None:
 
 async def _outlive(tx: Tx, run: Run) -> None:
     """The run is of no use any more. The person is asked whether to run it all the same."""
-    task = await tx.tasks.get(run.task_id)
-    zone = "UTC" if task is None else task.timezone
-    until = clock_words(run.useful_until or tx.now, zone)
+    task = await tx.tasks.known(run.task_id)
+    until = clock_words(run.useful_until or tx.now, task.timezone)
     missed = "nobody had looked at its call" if run.held else "the agent was not reached"
     ended = await end(tx, run, "outlive", reason=f"useful until {until}; {missed} by then")
     if run.held:
         await look_over(tx, [ended])
-    elif task is not None and task.deleted_at is None:
+    elif task.deleted_at is None:
         asked = await tx.chat.ask_still_wanted(task, ended, tx.now, tx.limits.decision_expires_s)
         await notify.request_opened(tx, asked)
 

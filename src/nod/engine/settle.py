@@ -245,9 +245,8 @@ async def record_usage(tx: Tx, run: Run, usage: Usage) -> Run:
     """Keep what the run has cost so far, and count it to the day."""
     after = await move(tx, run, _with_usage(run, usage))
     if used_by(after) != used_by(run):
-        task = await tx.tasks.get(run.task_id)
-        if task is not None:
-            await budgets.count(tx, run, after, task, await tx.usage.zone(run.agent_id))
+        task = await tx.tasks.known(run.task_id)
+        await budgets.count(tx, run, after, task, await tx.usage.zone(run.agent_id))
     return after
 
 

@@ -116,6 +116,13 @@ class Tasks:
         found = await self._db.one("task", task_id=task_id)
         return None if found is None else Task(*found)
 
+    async def known(self, task_id: str) -> Task:
+        """`get` by an id that stands in a row of another table. Raises KeyError for any other."""
+        found = await self.get(task_id)
+        if found is None:
+            raise KeyError(task_id)
+        return found
+
     async def by_trigger(self, trigger_id: str) -> Task | None:
         """The task of a trigger, unless it or its agent was removed."""
         found = await self._db.one("task_by_trigger", trigger_id=trigger_id)
