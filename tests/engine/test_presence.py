@@ -7,7 +7,9 @@ import pytest
 
 from nod.delivery.sockets import Socket, Sockets
 from nod.engine.node import Node
+from nod.engine.outbox import make_event
 from nod.engine.presence import Presence
+from nod.store.effects import Outgoing
 from nod.store.store import Tx
 from support.inprocess import until
 from support.world import World
@@ -60,6 +62,27 @@ async def test_who_is_connected_is_told_once_the_database_is_back(
     await world.store.start()
     await until(lambda: nodes_of(world))
     assert await nodes_of(world) == {world.agent.id: presence._node.id}
+
+
+async def test_what_is_on_its_way_is_left_to_the_node_of_the_newest_connection(
+    world: World, presence: Presence
+) -> None:
+    await presence.look()
+    connect(world, presence)
+    await until(lambda: nodes_of(world))
+    (socket,) = presence._sockets.of(world.agent.id)
+    event = make_event(world.clock.now(), world.agent.id, "user_message", {"text": "Hello"})
+    socket.push(Outgoing(event))
+    assert socket.in_flight
+
+    async def moved(tx: Tx) -> None:
+        await tx.nodes.see("node_other", tx.now)
+        await tx.nodes.connect([world.agent.id], "node_other")
+
+    await world.store.write(moved)
+    await presence.look()
+    assert presence._sockets.elsewhere == {world.agent.id: "node_other"}
+    assert not socket.in_flight
 
 
 async def test_what_is_not_told_when_it_ends_nobody_needs_to_know(

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import logging
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ from prometheus_client import generate_latest
 from nod.domain.limits import Limits
 from nod.domain.policy import plan_fires
 from nod.store.effects import Fact
-from nod.telemetry import Telemetry, setup_logging
+from nod.telemetry import _CHUNK, Telemetry, setup_logging
 from nod.telemetry.metrics import skip_class
 from support.clock import MONDAY_9, FakeClock
 
@@ -164,13 +163,10 @@ async def test_a_burst_is_taken_at_once_and_written_later_in_order() -> None:
     out = io.StringIO()
     telemetry = Telemetry(log_json=False, stream=out)
     facts = [Fact("fired", {**RUN, "run_id": f"run_{n}", "late_s": 0.0}) for n in range(10_000)]
-    began = time.perf_counter()
     telemetry.record(facts)
-    taken_s = time.perf_counter() - began
     assert out.getvalue() == ""
     await telemetry.close()
     lines = out.getvalue().splitlines()
-    assert taken_s < 0.1
     assert len(lines) == 10_000
     assert "run_0 " in lines[0]
     assert "run_9999 " in lines[-1]
@@ -180,13 +176,11 @@ async def test_other_work_goes_on_while_a_burst_is_written() -> None:
     out = io.StringIO()
     telemetry = Telemetry(log_json=True, stream=out)
     telemetry.record([Fact("fired", {**RUN, "late_s": 0.0}) for _ in range(5_000)])
-    longest, before = 0.0, time.perf_counter()
-    while out.getvalue().count("\n") < 5_000:
+    while before := len(telemetry._facts):
         await asyncio.sleep(0)
-        now = time.perf_counter()
-        longest, before = max(longest, now - before), now
-    assert longest < 0.1
+        assert before - len(telemetry._facts) <= _CHUNK
     await telemetry.close()
+    assert out.getvalue().count("\n") == 5_000
     telemetry.record([Fact("fired", {**RUN, "late_s": 0.0})])
     await telemetry.close()
     assert out.getvalue().count("\n") == 5_001
