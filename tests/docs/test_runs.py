@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from docs.book import ROOT, Block, blocks, pages
-from support.cli import Person, Shell, add_account, new_shell, seen
+from support.cli import Person, Shell, add_account, new_shell
 from support.curl import install_curl
 from support.programs import Programs
+from support.seen import seen
 from support.server import RunningServer, free_port, is_listening
 
 SHELL = ("runs", "sh")

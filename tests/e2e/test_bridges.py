@@ -18,8 +18,9 @@ import yaml
 
 from docs.book import ROOT, blocks
 from nod.client.types import Run
-from support.cli import Person, Shell, new_shell, seen
+from support.cli import Person, Shell, new_shell
 from support.n8n import NodeFailed, Workflow
+from support.seen import seen
 from support.server import RunningServer, free_port
 
 EXAMPLES = ROOT / "examples"

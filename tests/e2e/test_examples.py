@@ -9,7 +9,8 @@ from playwright._impl._driver import compute_driver_executable
 
 from docs.book import ROOT
 from nod.client.types import Run
-from support.cli import Person, Shell, new_shell, seen
+from support.cli import Person, Shell, new_shell
+from support.seen import seen
 from support.server import RunningServer
 
 EXAMPLES = ROOT / "examples"

@@ -5,8 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TypeVar
 import httpx
 
 from nod import Client
+from support.seen import seen
 from support.server import RunningServer
 
 T = TypeVar("T")
@@ -26,18 +26,6 @@ _STATE = Path(tempfile.gettempdir()) / f"nod-tests-{os.getuid()}"
 def soon(seconds: float = 1) -> str:
     """A `run_at` in the near future; the wire has whole seconds."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def seen(look: Callable[[], T | None], what: str) -> T:
-    """What `look` finds, once another process has brought it about.
-
-    The one place where such tests sleep: no call of the server waits for what a person sees.
-    """
-    end = time.monotonic() + 30
-    while (found := look()) is None:
-        assert time.monotonic() < end, f"nothing seen of {what}"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass

@@ -3,18 +3,17 @@ address of its bus is written there, where it has one other than its database.""
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
+from support.seen import seen
 from support.server import free_port, is_listening
 
 Kind = Literal["notify", "nats"]
 KINDS: tuple[Kind, ...] = ("notify", "nats")
 _ADDRESS = "nats.url"
-_START_S = 20
 
 
 class NatsServer:
@@ -32,15 +31,16 @@ class NatsServer:
 
     def start(self) -> None:
         program = str(Path(sys.executable).with_name("nats-server"))
-        self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             [program, "-a", "127.0.0.1", "-p", str(self.port), *self._options],
             stderr=subprocess.DEVNULL,
         )
-        end = time.monotonic() + _START_S
-        while not is_listening(self.port):
-            assert self._process.poll() is None, "nats-server did not start"
-            assert time.monotonic() < end, "nats-server does not listen"
-            time.sleep(0.01)  # nothing can be waited for here but the port itself
+
+        def is_there() -> bool | None:
+            assert process.poll() is None, "nats-server did not start"
+            return is_listening(self.port) or None
+
+        seen(is_there, "nats-server's port")
 
     def stop(self) -> None:
         assert self._process is not None

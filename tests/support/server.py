@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -21,8 +20,7 @@ from nod.delivery.address_guard import AddressGuard
 from nod.opening import open_database
 from nod.secrets import Vault, load_secret_key
 from nod.store.store import Store, Tx
-
-_START_S = 20
+from support.seen import seen
 
 
 def free_port() -> int:
@@ -79,20 +77,17 @@ class RunningServer:
                 stdout=log,
                 stderr=log,
             )
-        end = time.monotonic() + _START_S
-        while not self._ready():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise AssertionError(f"nod serve did not start:\n{self.log}")
+        seen(self._is_ready, f"nod serve, which logs to {self.data_dir}")
         return self
 
-    def _ready(self) -> bool:
+    def _is_ready(self) -> bool | None:
+        assert self.process is not None
+        assert self.process.poll() is None, f"nod serve did not start:\n{self.log}"
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=1) as answer:  # noqa: S310
-                return bool(answer.status == 200)
+                return bool(answer.status == 200) or None
         except (urllib.error.URLError, OSError):
-            # Nothing can be waited for here but the port itself.
-            time.sleep(0.02)
-            return False
+            return None
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -14,6 +16,9 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     Where loops have no signals (Windows, a thread that is not the main one) nothing is changed.
     """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
 
     def leave() -> None:
@@ -24,12 +29,9 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
         leave()
         stop()
 
-    # Windows' loops have none; outside of the main thread asyncio raises one of the others.
-    with suppress(NotImplementedError, RuntimeError, ValueError):
-        for each in _SIGNALS:
-            loop.add_signal_handler(each, stop_once)
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, stop_once)
     try:
         yield
     finally:
-        with suppress(NotImplementedError):  # Windows again: there was nothing to take back
-            leave()
+        leave()
